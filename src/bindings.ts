@@ -1,0 +1,20 @@
+import type { Ledger } from './limits/ledger-object.ts'
+import type { ReplayShard } from './replay/replay-object.ts'
+import type { RevocationFeed } from './revocation/feed-object.ts'
+
+/** What the platform gives the Worker (wrangler.toml). */
+export interface Bindings {
+  readonly LEDGER: DurableObjectNamespace<Ledger>
+  readonly REPLAY: DurableObjectNamespace<ReplayShard>
+  readonly REVOCATIONS: DurableObjectNamespace<RevocationFeed>
+  /** Second copy of the revocation feed, never the only one. */
+  readonly BACKUP: KVNamespace
+  /** `generation:base64url(32 random bytes)`, newest first. */
+  readonly PORTCULLIS_ROOT_KEY: string
+  /** Name of this gateway; part of every derivation's label. */
+  readonly PORTCULLIS_GATEWAY?: string
+  /** Environment of this gateway; part of every derivation's label. */
+  readonly PORTCULLIS_ENVIRONMENT?: string
+  /** Set by `portcullis dev` alone: the authorities its listeners answer, as a JSON list. Loopback origins may then be plain http. */
+  readonly PORTCULLIS_LOCAL?: string
+}

@@ -1,0 +1,56 @@
+/** A limit as the policy writes it (docs/policy.md, "limits"). At least one of `rate` and `quota`. */
+export interface LimitPolicy {
+  readonly name: string
+  /** Whom it counts: the first entry that the caller has; the parts of an entry are joined. */
+  readonly by: readonly (readonly SubjectPart[])[]
+  /** `count` requests in `seconds`, as GCRA with `burst` (default: `count`). */
+  readonly rate?: { readonly count: number; readonly seconds: number; readonly burst: number }
+  /** `count` requests in one calendar period, in UTC. */
+  readonly quota?: { readonly count: number; readonly period: QuotaPeriod }
+  /** `request`: every admitted request counts. `success`: one that ends with a status of 400 or above is given back. */
+  readonly chargeOn: 'request' | 'success'
+}
+export type SubjectPart = 'address' | 'consumer' | 'subject' | 'credential' | 'route'
+export const SUBJECT_PARTS: readonly SubjectPart[] = ['address', 'consumer', 'subject', 'credential', 'route']
+export type QuotaPeriod = 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year'
+
+/** One limit met by one request, with the subject it counts for. */
+export interface Charge {
+  readonly limit: LimitPolicy
+  /** Stable and unambiguous, such as `consumer=acme&route=GET /orders`; never in a log or an object's name as it is. */
+  readonly subject: string
+}
+
+/** How one limit stands after a request was counted, in the words of draft-ietf-httpapi-ratelimit-headers-11. */
+export interface LimitState {
+  readonly limit: LimitPolicy
+  readonly kind: 'rate' | 'quota'
+  /** `r`: requests left. */
+  readonly remaining: number
+  /** `t`: seconds until `remaining` is whole again. */
+  readonly resetSeconds: number
+}
+
+export type Admission =
+  | {
+      readonly status: 'admitted'
+      readonly states: readonly LimitState[]
+      /** Gives back what is charged on success only; run after the response when its status is 400 or above. */
+      readonly refund?: () => Promise<void>
+    }
+  | {
+      readonly status: 'refused'
+      /** The limit that refused, and how it stands. */
+      readonly state: LimitState
+      readonly states: readonly LimitState[]
+      /** Whole seconds, at least 1; waiting that long succeeds if nobody else spends meanwhile. */
+      readonly retryAfterSeconds: number
+    }
+
+/** Admits a request against all its limits: all or none. */
+export interface Limiter {
+  /** From memory alone: a refusal that is already certain, so that no nonce is spent and no call made. */
+  refuseEarly(charges: readonly Charge[], now: number): Extract<Admission, { status: 'refused' }> | undefined
+  /** Throws when a ledger cannot answer: callers deny with 503. */
+  admit(charges: readonly Charge[], now: number): Promise<Admission>
+}

@@ -1,0 +1,56 @@
+/** What can be revoked. A `jti` or `subject` without `issuer` is revoked whoever issued it. */
+export type RevocationTarget =
+  /** One API key or signing key, issued here or imported. */
+  | { readonly type: 'key'; readonly id: string }
+  /** Every key derived from one generation of the root secret. */
+  | { readonly type: 'generation'; readonly id: string }
+  /** One token, by its `jti` (RFC 7519 §4.1.7). */
+  | { readonly type: 'jti'; readonly id: string; readonly issuer?: string }
+  /** Every token of a subject issued before the revocation. */
+  | { readonly type: 'subject'; readonly id: string; readonly issuer?: string }
+  /** Every credential of a consumer issued before the revocation. */
+  | { readonly type: 'consumer'; readonly id: string }
+  /** One client certificate, by the SHA-256 of its DER in lower-case hexadecimal. */
+  | { readonly type: 'certificate'; readonly id: string }
+
+/** One entry of the feed. */
+export interface Revocation {
+  /** Position in the feed; strictly rising. */
+  readonly sequence: number
+  readonly target: RevocationTarget
+  /**
+   * `subject` and `consumer`: credentials issued before this instant must stop, in milliseconds since the epoch; a
+   * credential that does not say when it was issued stops too.
+   */
+  readonly before?: number
+  /** Milliseconds since the epoch after which what it names has expired by itself; the entry is then forgotten. */
+  readonly expiresAt: number
+  /** For the log; never shown to the caller. */
+  readonly reason: string
+}
+
+/** The part of a principal that a revocation can name; a `Principal` is one. */
+export interface Revocable {
+  readonly kind: string
+  readonly issuer: string
+  readonly subject: string
+  readonly consumer?: string
+  readonly credentialId: string
+  readonly generation?: string
+  readonly issuedAt?: number
+}
+
+/** What one isolate knows of the feed. Look-ups are synchronous; freshness is the caller's to ensure first. */
+export interface RevocationSnapshot {
+  /** The reason this credential must stop, or `undefined`. */
+  find(credential: Revocable): string | undefined
+}
+
+export interface Revocations {
+  /**
+   * A snapshot no older than the bound. Returns at once while the isolate's snapshot is fresh (refreshing in the
+   * background from half the bound on, through `defer`), else waits for the feed.
+   * Throws when the feed cannot be read: callers deny with 503.
+   */
+  snapshot(now: number, defer: (task: { name: string; run: () => Promise<void> }) => void): RevocationSnapshot | Promise<RevocationSnapshot>
+}
