@@ -7,5 +7,7 @@ export interface ApiKeyConfig {
    * says `allowOutsideHeader: true`, because URLs end up in logs (AK-7).
    */
   readonly carrier: { readonly in: 'header' | 'query' | 'cookie'; readonly name: string } | { readonly in: 'bearer' }
+  /** `admin`: takes the gate's own admin keys alone; never from a policy. Default in policies: `api`. */
+  readonly purpose: 'api' | 'admin'
   readonly consumerOptional: boolean
 }
