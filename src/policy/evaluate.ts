@@ -28,8 +28,13 @@ export interface Tried {
   readonly authenticator: Authenticator
   readonly shortfall: Shortfall
 }
+/** The one-time part of one credential, with the scheme that it belongs to. */
+export interface ConsumeOne {
+  readonly authenticator: Authenticator
+  readonly run: () => Promise<Consumed>
+}
 export type Decision =
-  | { readonly outcome: 'allow'; readonly alternative: number; readonly caller: Caller; readonly consume: readonly (() => Promise<Consumed>)[] }
+  | { readonly outcome: 'allow'; readonly alternative: number; readonly caller: Caller; readonly consume: readonly ConsumeOne[] }
   | { readonly outcome: 'deny'; readonly tried: readonly Tried[] }
 
 export interface EvaluateContext extends VerifyContext {
@@ -77,7 +82,7 @@ function readAll(alternatives: readonly Requirement[], request: Request): Readin
 }
 
 type AlternativeOutcome =
-  | { readonly status: 'holds'; readonly principals: readonly Principal[]; readonly consume: readonly (() => Promise<Consumed>)[] }
+  | { readonly status: 'holds'; readonly principals: readonly Principal[]; readonly consume: readonly ConsumeOne[] }
   | { readonly status: 'fails'; readonly authenticator: Authenticator; readonly shortfall: Shortfall }
 
 async function verifyAlternative(
@@ -87,7 +92,7 @@ async function verifyAlternative(
   context: EvaluateContext,
 ): Promise<AlternativeOutcome> {
   const principals: Principal[] = []
-  const consume: (() => Promise<Consumed>)[] = []
+  const consume: ConsumeOne[] = []
   for (const term of requirement) {
     const { authenticator } = term
     const verdict = verdicts.get(authenticator) ?? (await verifyOnce(authenticator, readings, context))
@@ -96,7 +101,7 @@ async function verifyAlternative(
     const shortfall = shortfallOf(term, verdict.principal, context)
     if (shortfall !== undefined) return { status: 'fails', authenticator, shortfall }
     principals.push(verdict.principal)
-    if (verdict.consume !== undefined) consume.push(verdict.consume)
+    if (verdict.consume !== undefined) consume.push({ authenticator, run: verdict.consume })
     if (!isOneParty(requirement, principals)) return { status: 'fails', authenticator, shortfall: { status: 'credentials_disagree' } }
   }
   return { status: 'holds', principals, consume }
@@ -130,7 +135,7 @@ function isOneParty(requirement: Requirement, principals: readonly Principal[]):
   return named.size <= 1
 }
 
-function allow(alternative: number, principals: readonly Principal[], consume: readonly (() => Promise<Consumed>)[]): Decision {
+function allow(alternative: number, principals: readonly Principal[], consume: readonly ConsumeOne[]): Decision {
   const consumer = principals.find((principal) => principal.consumer !== undefined)?.consumer
   const plan = principals.find((principal) => principal.plan !== undefined)?.plan
   const expiresAt = principals.reduce((earliest, principal) => Math.min(earliest, principal.expiresAt), Number.POSITIVE_INFINITY)

@@ -1,0 +1,102 @@
+import type { Bindings } from './bindings.ts'
+import { createAdminApi } from './control/admin-api.ts'
+import { parseRootSecret } from './credentials/root-secret.ts'
+import { createPolicyDirectory } from './directory/policy-directory.ts'
+import { createGateway, type GatewayParts } from './gateway.ts'
+import { problemResponse } from './http/problem.ts'
+import { createLedgerLimiter } from './limits/ledger-limiter.ts'
+import { createAssertionSigner } from './origin/assertion.ts'
+import { linkPolicy } from './policy/link.ts'
+import { loadPolicy } from './policy/load-policy.ts'
+import type { Policy } from './policy/policy.ts'
+import { createReplayMemory } from './replay/replay-store.ts'
+import { createRevocations } from './revocation/feed-client.ts'
+import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
+
+/** Everything one isolate answers with: the data path, and the gate's own paths beside it. */
+export interface Gate {
+  handle(request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response>
+}
+
+/** Tests put their own clock, origin and log here. */
+export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'now' | 'log'>>
+
+const OWN_PATHS = /^https?:\/\/[^/?#]+\/\.(?:portcullis|well-known\/portcullis)(?:\/|$|\?)/iu
+
+/**
+ * Builds the gate of one environment from the compiled policy. A policy or a binding that does not hold makes a gate that
+ * answers 503 on every route and says why in the log, never one that is open.
+ */
+export function createGate(document: unknown, bindings: Bindings, overrides: GateOverrides = {}): Gate {
+  const log = overrides.log ?? ((line: string): void => console.log(line)) // oxlint-disable-line no-console -- the log is the console
+  try {
+    return buildGate(document, bindings, { ...overrides, log })
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : 'unknown'
+    return {
+      handle: async () => {
+        log(JSON.stringify({ event: 'outage', dependency: 'policy', detail }))
+        return problemResponse({ status: 503, code: 'policy-unavailable', title: 'The gate cannot decide at the moment', fields: [['retry-after', '60']] })
+      },
+    }
+  }
+}
+
+function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrides & Pick<GatewayParts, 'log'>): Gate {
+  const localAuthorities = readLocalAuthorities(bindings.PORTCULLIS_LOCAL)
+  const isLocal = localAuthorities !== undefined
+  const policy = policyOf(document, bindings, isLocal)
+  const gatewayName = bindings.PORTCULLIS_GATEWAY ?? 'portcullis'
+  const rootSecret = parseRootSecret(bindings.PORTCULLIS_ROOT_KEY, { gateway: gatewayName, environment: bindings.PORTCULLIS_ENVIRONMENT ?? 'local' })
+  const directory = createPolicyDirectory(policy)
+  const dependencies = {
+    directory,
+    rootSecret,
+    replay: createReplayMemory(bindings.REPLAY),
+    fetch: async (input: string, init?: RequestInit): Promise<Response> => fetch(input, { ...init, redirect: 'manual' }),
+    isLocal,
+  }
+  const { boundSeconds } = policy.revocation
+  const assertions = createAssertionSigner(rootSecret, gatewayName)
+  const gateway = createGateway({
+    linked: linkPolicy(policy, dependencies),
+    directory,
+    limiter: overrides.limiter ?? createLedgerLimiter(bindings.LEDGER),
+    revocations: overrides.revocations ?? createRevocations(bindings.REVOCATIONS, { boundSeconds }),
+    assertions,
+    localAuthorities: localAuthorities ?? new Set(),
+    fetch: overrides.fetch ?? (async (input, init) => fetch(input, init)),
+    now: overrides.now ?? Date.now,
+    log: overrides.log,
+  })
+  const admin = createApiKeyAuthenticator({ kind: 'api-key', name: 'admin', carrier: { in: 'bearer' }, purpose: 'admin', consumerOptional: true }, dependencies)
+
+  /** Rare requests: the Hono app is made anew for each, so that it closes over nothing but this one. */
+  const own = async (request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> => {
+    const api = createAdminApi({
+      feed: () => bindings.REVOCATIONS.getByName('feed'),
+      gateway: gatewayName,
+      boundSeconds,
+      now: overrides.now ?? Date.now,
+      jwks: async () => assertions.jwks(),
+      authorize: async (asked, scope) => gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime),
+      policySummary: () => ({ title: policy.title, routes: policy.routes.length, schemes: policy.schemes.map(({ name, kind }) => ({ name, kind })) }),
+    })
+    return api.fetch(request)
+  }
+  return { handle: async (request, lifetime) => (OWN_PATHS.test(request.url) ? own(request, lifetime) : gateway.handle(request, lifetime)) }
+}
+
+/** Filled from the environment and checked again. The message names every problem and no value. */
+function policyOf(document: unknown, bindings: Bindings, isLocal: boolean): Policy {
+  const loaded = loadPolicy(document, bindings as unknown as Record<string, unknown>, { isLocal })
+  if (loaded.ok) return loaded.policy
+  throw new Error(loaded.problems.map(({ pointer, message }) => `#${pointer}: ${message}`).join('; '))
+}
+
+function readLocalAuthorities(text: string | undefined): ReadonlySet<string> | undefined {
+  if (text === undefined || text === '') return undefined
+  const value: unknown = JSON.parse(text)
+  if (!Array.isArray(value)) throw new Error('PORTCULLIS_LOCAL must be a JSON list of authorities')
+  return new Set(value.filter((entry): entry is string => typeof entry === 'string'))
+}

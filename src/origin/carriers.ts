@@ -1,0 +1,46 @@
+import type { Carrier } from '../schemes/authenticator.ts'
+
+/** Everything of a request that can carry a credential and must not reach the origin. */
+export interface StrippedCarriers {
+  /** Lower case. */
+  readonly headers: ReadonlySet<string>
+  readonly queries: ReadonlySet<string>
+  readonly cookies: ReadonlySet<string>
+}
+
+export function strippedCarriers(carriers: Iterable<Carrier>): StrippedCarriers {
+  const headers = new Set<string>()
+  const queries = new Set<string>()
+  const cookies = new Set<string>()
+  for (const carrier of carriers) {
+    if (carrier.in === 'header') headers.add(carrier.name.toLowerCase())
+    else if (carrier.in === 'query') queries.add(carrier.name)
+    else if (carrier.in === 'cookie') cookies.add(carrier.name)
+  }
+  return { headers, queries, cookies }
+}
+
+/** `query` with its `?`, without the named parameters; the others keep their bytes and order. */
+export function withoutQueries(query: string, names: ReadonlySet<string>): string {
+  if (names.size === 0 || query.length < 2) return query
+  const kept = query
+    .slice(1)
+    .split('&')
+    .filter((pair) => !names.has(parameterName(pair)))
+  return kept.length === 0 ? '' : `?${kept.join('&')}`
+}
+
+/** The name as an origin's form parser would read it: `a%70i_key` is `api_key`. */
+function parameterName(pair: string): string {
+  const [first] = new URLSearchParams(pair).keys()
+  return first ?? ''
+}
+
+/** A `Cookie` field without the named cookies; `undefined` when none is left. */
+export function withoutCookies(cookie: string, names: ReadonlySet<string>): string | undefined {
+  const kept = cookie
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '' && !names.has((pair.split('=', 1)[0] ?? '').trim()))
+  return kept.length === 0 ? undefined : kept.join('; ')
+}

@@ -1,0 +1,124 @@
+import type { CanonicalUrl } from '../http/canonical-url.ts'
+import type { RequestBody } from '../http/request-body.ts'
+import type { OriginConfig, Route } from '../policy/policy.ts'
+import { withoutCookies, withoutQueries, type StrippedCarriers } from './carriers.ts'
+import { isStripped } from './stripped-fields.ts'
+
+/** A request that was let in, with all that decides what the origin sees of it. */
+export interface Forwarded {
+  readonly request: Request
+  readonly target: CanonicalUrl
+  readonly route: Route
+  readonly origin: OriginConfig
+  readonly stripped: StrippedCarriers
+  readonly body: RequestBody
+  readonly assertion: string
+  readonly requestId: string
+  /** The client's address as the edge saw it. */
+  readonly address: string | undefined
+}
+
+export type OriginAnswer =
+  | { readonly status: 'answered'; readonly response: Response }
+  | { readonly status: 'failed'; readonly failure: 'unreachable' | 'timeout'; readonly detail: string }
+  | { readonly status: 'too_large'; readonly maxBodyBytes: number }
+
+/** Path and query as the origin receives them, appended to the origin's own URL. */
+export function originPath(target: CanonicalUrl, route: Route, origin: OriginConfig): string {
+  const path = origin.stripBasePath ? target.path.slice(route.basePath.length) || '/' : target.path
+  return new URL(origin.url).pathname.replace(/\/$/u, '') + path
+}
+
+/** Sends the request on and gives the origin's answer as a stream; redirects are the client's to follow. */
+export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Promise<OriginAnswer> {
+  const { request, target, route, origin, stripped, body, requestId } = forwarded
+  const url = new URL(origin.url).origin + originPath(target, route, origin) + withoutQueries(target.query, stripped.queries)
+  const capped = capBody(body, route.maxBodyBytes)
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(), origin.timeouts.headersSeconds * 1000)
+  try {
+    const response = await fetcher(url, {
+      method: request.method,
+      headers: originHeaders(forwarded),
+      body: capped.body,
+      redirect: 'manual',
+      signal: deadline.signal,
+    })
+    return { status: 'answered', response: answerOf(response, requestId) }
+  } catch (error) {
+    if (capped.isOver()) return { status: 'too_large', maxBodyBytes: route.maxBodyBytes ?? 0 }
+    const failure = deadline.signal.aborted ? 'timeout' : 'unreachable'
+    return { status: 'failed', failure, detail: error instanceof Error ? error.message : 'unknown' }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function originHeaders({ request, target, stripped, assertion, requestId, address }: Forwarded): Headers {
+  const headers = new Headers()
+  const nominated = connectionNominated(request.headers.get('connection'))
+  for (const [name, value] of request.headers) {
+    if (isStripped(name) || stripped.headers.has(name) || nominated.has(name)) continue
+    if (name === 'cookie' && stripped.cookies.size > 0) {
+      const kept = withoutCookies(value, stripped.cookies)
+      if (kept !== undefined) headers.append(name, kept)
+    } else {
+      headers.append(name, value)
+    }
+  }
+  if (isWebSocket(request)) headers.set('upgrade', 'websocket')
+  headers.set('forwarded', `${address === undefined ? '' : `for=${forwardedNode(address)};`}host="${target.authority}";proto=${target.scheme}`)
+  headers.set('portcullis-assertion', assertion)
+  headers.set('portcullis-request-id', requestId)
+  return headers
+}
+
+export function isWebSocket(request: Request): boolean {
+  return request.headers.get('upgrade')?.toLowerCase() === 'websocket'
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** RFC 9110 §7.6.1: fields that the client bound to its own hop. */
+function connectionNominated(connection: string | null): ReadonlySet<string> {
+  if (connection === null || connection === 'keep-alive') return NONE
+  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+}
+
+/** RFC 7239 §6: IPv6 in brackets and quotes. */
+function forwardedNode(address: string): string {
+  return address.includes(':') ? `"[${address}]"` : address
+}
+
+/** The response may be changed: fields are added by `gateway.ts`. An upgrade passes as it is. */
+function answerOf(response: Response, requestId: string): Response {
+  if (response.webSocket !== null && response.webSocket !== undefined) return response
+  const answer = new Response(response.body, response)
+  answer.headers.set('portcullis-request-id', requestId)
+  return answer
+}
+
+interface CappedBody {
+  readonly body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null
+  isOver(): boolean
+}
+
+/** Lets at most `maxBodyBytes` through; a longer content breaks the request to the origin off. */
+function capBody(body: RequestBody, maxBodyBytes: number | undefined): CappedBody {
+  const content = body.forward() as ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null
+  if (maxBodyBytes === undefined || !(content instanceof ReadableStream)) return { body: content, isOver: () => false }
+  let seen = 0
+  let isOver = false
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      seen += chunk.byteLength
+      if (seen > maxBodyBytes) {
+        isOver = true
+        controller.error(new Error('content over the cap'))
+      } else {
+        controller.enqueue(chunk)
+      }
+    },
+  })
+  return { body: content.pipeThrough(counter), isOver: () => isOver }
+}

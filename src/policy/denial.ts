@@ -1,0 +1,200 @@
+import { problemResponse, type Problem } from '../http/problem.ts'
+import type { TargetFault } from '../http/canonical-url.ts'
+import { rateLimitFields } from '../limits/rate-limit-fields.ts'
+import type { Admission } from '../limits/limiter.ts'
+import type { Authenticator, Rejected, Remedy, Shortfall, Unavailable, VerifyContext } from '../schemes/authenticator.ts'
+import type { Tried } from './evaluate.ts'
+
+/** Every way in which a request stops at the gate. This file alone turns one into a response. */
+export type Refusal =
+  | { readonly at: 'target'; readonly fault: TargetFault }
+  | { readonly at: 'host' }
+  | { readonly at: 'path' }
+  | { readonly at: 'method'; readonly allow: readonly string[] }
+  | { readonly at: 'preflight' }
+  | { readonly at: 'content'; readonly maxBodyBytes: number }
+  | { readonly at: 'evaluate'; readonly tried: readonly Tried[]; readonly context: VerifyContext }
+  | { readonly at: 'consume'; readonly authenticator: Authenticator; readonly shortfall: Rejected | Unavailable; readonly context: VerifyContext }
+  | { readonly at: 'limit'; readonly admission: Extract<Admission, { status: 'refused' }> }
+  /** A limit of the route counts something that this caller does not have. */
+  | { readonly at: 'uncountable'; readonly limit: string }
+  /** Something of ours cannot answer: never the caller's fault. */
+  | { readonly at: 'dependency'; readonly dependency: 'policy' | 'revocations' | 'limits'; readonly detail?: string }
+  | { readonly at: 'origin'; readonly failure: 'unreachable' | 'timeout' }
+  | { readonly at: 'bug'; readonly detail: string }
+
+/** What is said to the caller, and what is written to the log. */
+export interface Denial {
+  readonly response: Response
+  readonly code: string
+}
+
+/** The public answer to a refusal. The full reason is the log's business (`record.ts`). */
+export async function deny(refusal: Refusal, requestId: string): Promise<Denial> {
+  const problem = await problemOf(refusal)
+  return { response: problemResponse({ ...problem, requestId }), code: problem.code }
+}
+
+async function problemOf(refusal: Refusal): Promise<Problem> {
+  switch (refusal.at) {
+    case 'target':
+      return refusal.fault === 'too_long'
+        ? { status: 414, code: 'target-too-long', title: 'The request target is too long' }
+        : { status: 400, code: 'target-not-canonical', title: 'The request target is not in canonical form', detail: TARGET_FAULTS[refusal.fault] }
+    case 'host':
+      return { status: 421, code: 'host-unknown', title: 'This gate does not answer for that host' }
+    case 'path':
+      return { status: 404, code: 'route-unknown', title: 'No such route' }
+    case 'method':
+      return { status: 405, code: 'method-not-allowed', title: 'The route does not take this method', fields: [['allow', refusal.allow.join(', ')]] }
+    case 'preflight':
+      return { status: 403, code: 'origin-not-allowed', title: 'Cross-origin requests from this origin are not allowed' }
+    case 'content':
+      return { status: 413, code: 'content-too-large', title: 'The content is too large', detail: `At most ${refusal.maxBodyBytes} bytes are taken here.` }
+    case 'evaluate':
+      return deniedByEvaluation(refusal.tried, refusal.context)
+    case 'consume':
+      return deniedByEvaluation([{ alternative: 0, authenticator: refusal.authenticator, shortfall: refusal.shortfall }], refusal.context)
+    case 'limit':
+      return overLimit(refusal.admission)
+    case 'uncountable':
+      return { status: 403, code: 'limit-not-countable', title: 'The caller has nothing that a limit of this route could count' }
+    case 'dependency':
+      return unavailable(refusal.dependency === 'policy' ? 'policy-unavailable' : 'dependency-unavailable', 5)
+    case 'origin':
+      return refusal.failure === 'timeout'
+        ? { status: 504, code: 'origin-timeout', title: 'The origin did not answer in time' }
+        : { status: 502, code: 'origin-unreachable', title: 'The origin could not be reached' }
+    case 'bug':
+      return { status: 500, code: 'internal-error', title: 'The gate failed on this request' }
+  }
+}
+
+const TARGET_FAULTS: Readonly<Record<TargetFault, string>> = {
+  too_long: 'The target is too long.',
+  not_absolute: 'The target must be an http or https URL.',
+  userinfo: 'The target must not hold user information.',
+  bad_host: 'The host is not a valid name or address.',
+  bad_character: 'The target holds a character that must be percent-encoded.',
+  bad_escape: 'The target holds a percent sign that does not start a valid escape of UTF-8.',
+  encoded_separator: 'The path holds an encoded slash, backslash or control character.',
+  dot_segment: 'The path holds a dot segment.',
+  empty_segment: 'The path holds an empty segment (two slashes in a row).',
+  would_change: 'The target would change when parsed; send it in its normal form (RFC 3986 §6.2).',
+}
+
+function unavailable(code: string, retryAfterSeconds: number): Problem {
+  return {
+    status: 503,
+    code,
+    title: 'The gate cannot decide at the moment',
+    detail: 'Nothing is wrong with the request; send it again later.',
+    fields: [['retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds)))]],
+  }
+}
+
+function overLimit({ state, states, retryAfterSeconds }: Extract<Admission, { status: 'refused' }>): Problem {
+  return {
+    status: 429,
+    code: state.kind === 'quota' ? 'quota-exceeded' : 'rate-exceeded',
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    title: state.kind === 'quota' ? 'The quota is used up' : 'Too many requests',
+    detail: `Limit ${state.limit.name}: wait ${retryAfterSeconds} s.`,
+    fields: [...rateLimitFields(states), ['retry-after', String(retryAfterSeconds)]],
+    extensions: { 'violated-policies': [state.limit.name] },
+  }
+}
+
+/**
+ * Status over alternatives (design §2): those with an absent term count only if all have one. Among the rest an outage
+ * is 503, a presented credential that was rejected or too weak an authentication 401, and what only lacks a scope or a
+ * condition 403. A 401 always carries a challenge (RFC 9110 §15.5.2): where none could help it is 403.
+ */
+async function deniedByEvaluation(tried: readonly Tried[], context: VerifyContext): Promise<Problem> {
+  const complete = tried.filter(({ shortfall }) => shortfall.status !== 'absent')
+  const outage = complete.map(({ shortfall }) => shortfall).find((shortfall) => shortfall.status === 'unavailable')
+  if (outage !== undefined) return unavailable('dependency-unavailable', outage.retryAfterSeconds ?? 5)
+  const problem = complete.length === 0 ? missing(tried) : worstOf(complete.map(({ shortfall }) => shortfall))
+  const { challenges, fields } = await remediesOf(tried, context)
+  const status = problem.status === 401 && challenges.length === 0 ? 403 : problem.status
+  const challenge: (readonly [string, string])[] = status === 401 || status === 403 ? challenges.map((value) => ['www-authenticate', value]) : []
+  return { ...problem, status, fields: [...challenge, ...fields] }
+}
+
+function missing(tried: readonly Tried[]): Problem {
+  return {
+    status: 401,
+    code: 'credential-missing',
+    title: 'A credential is missing',
+    ...(tried.length === 0 ? {} : { detail: `Present: ${describeAlternatives(tried)}.` }),
+  }
+}
+
+function describeAlternatives(tried: readonly Tried[]): string {
+  const byAlternative = Map.groupBy(tried, ({ alternative }) => alternative)
+  return [...byAlternative.values()].map((terms) => terms.map(({ authenticator }) => authenticator.name).join(' and ')).join(', or ')
+}
+
+type Fault = Exclude<Shortfall, { status: 'absent' | 'unavailable' }>
+const NOT_VERIFIED: Pick<Problem, 'status' | 'code' | 'title'> = { status: 401, code: 'credential-rejected', title: 'A credential was not accepted' }
+
+/** A rejected credential outweighs a lacking one; a fault of the message outweighs both. */
+function worstOf(shortfalls: readonly Shortfall[]): Problem {
+  const problems = shortfalls.map((shortfall) => problemOfShortfall(shortfall as Fault))
+  return [400, 413, 401, 403].flatMap((status) => problems.filter((problem) => problem.status === status))[0] ?? NOT_VERIFIED
+}
+
+function problemOfShortfall(shortfall: Fault): Problem {
+  switch (shortfall.status) {
+    case 'rejected':
+      return problemOfRejection(shortfall)
+    case 'insufficient_authentication':
+      return { status: 401, code: 'step-up-required', title: 'A stronger or more recent sign-in is needed' }
+    case 'insufficient_scope':
+      return { status: 403, code: 'scope-insufficient', title: 'The credential lacks a scope', extensions: { scope: shortfall.required.join(' ') } }
+    case 'forbidden':
+      return { status: 403, code: 'condition-unmet', title: 'The credential does not meet a condition of this route' }
+    case 'credentials_disagree':
+      return { status: 403, code: 'credentials-disagree', title: 'The credentials do not belong to one party' }
+  }
+}
+
+/** Specific only where a MAC or signature held, or where the fault is the message's own: a prober learns nothing else. */
+function problemOfRejection({ reason, authentic }: Rejected): Problem {
+  if (reason === 'ambiguous') return { status: 400, code: 'credential-ambiguous', title: 'A credential was sent more than once' }
+  if (authentic !== true) return NOT_VERIFIED
+  switch (reason) {
+    case 'expired':
+      return { ...NOT_VERIFIED, code: 'credential-expired', title: 'The credential has expired' }
+    case 'revoked':
+      return { ...NOT_VERIFIED, code: 'credential-revoked', title: 'The credential has been revoked' }
+    case 'replayed':
+      return { ...NOT_VERIFIED, code: 'replayed', title: 'The request was already used once' }
+    case 'too_old':
+    case 'not_yet_valid':
+      return { ...NOT_VERIFIED, code: 'credential-out-of-time', title: 'The credential is not for this time' }
+    case 'component_not_covered':
+      return { ...NOT_VERIFIED, code: 'component-not-covered', title: 'The signature does not cover all that it must' }
+    case 'digest_missing':
+      return { ...NOT_VERIFIED, code: 'digest-missing', title: 'The content has no digest that is signed' }
+    case 'digest_mismatch':
+      return { status: 400, code: 'digest-mismatch', title: 'The content is not what its digest says' }
+    case 'content_too_large':
+      return { status: 413, code: 'content-too-large', title: 'The content is too large to be verified' }
+    default:
+      return NOT_VERIFIED
+  }
+}
+
+/** One remedy per scheme, for its most telling shortfall, in declared order, without repeats (OA-8). */
+async function remediesOf(tried: readonly Tried[], context: VerifyContext): Promise<{ challenges: string[]; fields: (readonly [string, string])[] }> {
+  const shortfalls = new Map<Authenticator, Shortfall>()
+  for (const { authenticator, shortfall } of tried) {
+    const known = shortfalls.get(authenticator)
+    if (known === undefined || known.status === 'absent') shortfalls.set(authenticator, shortfall)
+  }
+  const remedies = await Promise.all([...shortfalls].map(async ([authenticator, shortfall]) => authenticator.remedy(shortfall, context)))
+  const useful = remedies.filter((remedy): remedy is Remedy => remedy !== undefined)
+  const fields = new Map(useful.flatMap((remedy) => remedy.fields ?? []).map((field) => [field.join('\0').toLowerCase(), field]))
+  return { challenges: [...new Set(useful.flatMap((remedy) => remedy.challenges))], fields: [...fields.values()] }
+}
