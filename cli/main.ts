@@ -17,7 +17,15 @@ const terminal: Terminal = {
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`)
-  return ['portcullis: the gate in front of an API', '', 'Usage: portcullis <command> [options]', '', ...lines, '', 'Each command explains itself: portcullis <command> --help'].join('\n')
+  return [
+    'portcullis: the gate in front of an API',
+    '',
+    'Usage: portcullis <command> [options]',
+    '',
+    ...lines,
+    '',
+    'Each command explains itself: portcullis <command> --help',
+  ].join('\n')
 }
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
@@ -26,7 +34,8 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     return name === undefined ? 2 : 0
   }
   const command = COMMANDS.find((candidate) => candidate.name === name)
-  if (command === undefined) throw new UsageError(`no command ${JSON.stringify(name)}; there are: ${COMMANDS.map((candidate) => candidate.name).join(', ')}`)
+  if (command === undefined)
+    throw new UsageError(`no command ${JSON.stringify(name)}; there are: ${COMMANDS.map((candidate) => candidate.name).join(', ')}`)
   if (args.includes('--help') || args.includes('-h')) {
     terminal.out(command.help)
     return 0

@@ -9,7 +9,9 @@ export type Settings = Readonly<Record<string, string>>
 /** `NAME=VALUE` lines of a file in the form of `.env`. */
 export function readEnvFile(path: string): Settings {
   if (!existsSync(path)) throw new UsageError(`no such file: ${path} (given with --env-file)`)
-  return Object.fromEntries(Object.entries(parseEnv(readFileSync(path, 'utf8'))).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  return Object.fromEntries(
+    Object.entries(parseEnv(readFileSync(path, 'utf8'))).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
 }
 
 export interface WranglerSettings {

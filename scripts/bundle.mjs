@@ -30,7 +30,9 @@ for (const environment of ['', 'staging', 'production']) {
   }
   const raw = code.length / 1024
   const gzip = gzipSync(code, { level: 9 }).length / 1024
-  process.stdout.write(`${(environment || 'top level').padEnd(12)} ${raw.toFixed(1)} KiB, ${gzip.toFixed(1)} KiB gzip (budget ${MAX_GZIP_KIB})\n`)
+  process.stdout.write(
+    `${(environment || 'top level').padEnd(12)} ${raw.toFixed(1)} KiB, ${gzip.toFixed(1)} KiB gzip (budget ${MAX_GZIP_KIB})\n`,
+  )
   if (gzip > MAX_GZIP_KIB) fail(`${gzip.toFixed(1)} KiB gzip is over the budget of ${MAX_GZIP_KIB}`)
 }
 process.exitCode = failures === 0 ? 0 : 1

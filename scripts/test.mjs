@@ -22,7 +22,10 @@ let failed = 0
 for (const [name, args] of gates) {
   const started = Date.now()
   process.stdout.write(`\n== ${name}\n`)
-  const { status } = spawnSync('npm', args, { stdio: 'inherit', env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' } })
+  const { status } = spawnSync('npm', args, {
+    stdio: 'inherit',
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' },
+  })
   process.stdout.write(`== ${name}: ${status === 0 ? 'passed' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`)
   if (status === 0) passed++
   else failed++

@@ -36,7 +36,12 @@ export function createGate(document: unknown, bindings: Bindings, overrides: Gat
     return {
       handle: async () => {
         log(JSON.stringify({ event: 'outage', dependency: 'policy', detail }))
-        return problemResponse({ status: 503, code: 'policy-unavailable', title: 'The gate cannot decide at the moment', fields: [['retry-after', '60']] })
+        return problemResponse({
+          status: 503,
+          code: 'policy-unavailable',
+          title: 'The gate cannot decide at the moment',
+          fields: [['retry-after', '60']],
+        })
       },
     }
   }
@@ -47,7 +52,10 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
   const isLocal = localAuthorities !== undefined
   const policy = policyOf(document, bindings, isLocal)
   const gatewayName = bindings.PORTCULLIS_GATEWAY ?? 'portcullis'
-  const rootSecret = parseRootSecret(bindings.PORTCULLIS_ROOT_KEY, { gateway: gatewayName, environment: bindings.PORTCULLIS_ENVIRONMENT ?? 'local' })
+  const rootSecret = parseRootSecret(bindings.PORTCULLIS_ROOT_KEY, {
+    gateway: gatewayName,
+    environment: bindings.PORTCULLIS_ENVIRONMENT ?? 'local',
+  })
   const directory = createPolicyDirectory(policy)
   const dependencies = {
     directory,
@@ -69,7 +77,10 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     now: overrides.now ?? Date.now,
     log: overrides.log,
   })
-  const admin = createApiKeyAuthenticator({ kind: 'api-key', name: 'admin', carrier: { in: 'bearer' }, purpose: 'admin', consumerOptional: true }, dependencies)
+  const admin = createApiKeyAuthenticator(
+    { kind: 'api-key', name: 'admin', carrier: { in: 'bearer' }, purpose: 'admin', consumerOptional: true },
+    dependencies,
+  )
 
   /** Rare requests: the Hono app is made anew for each, so that it closes over nothing but this one. */
   const own = async (request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> => {
@@ -79,8 +90,13 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
       boundSeconds,
       now: overrides.now ?? Date.now,
       jwks: async () => assertions.jwks(),
-      authorize: async (asked, scope) => gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime),
-      policySummary: () => ({ title: policy.title, routes: policy.routes.length, schemes: policy.schemes.map(({ name, kind }) => ({ name, kind })) }),
+      authorize: async (asked, scope) =>
+        gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime),
+      policySummary: () => ({
+        title: policy.title,
+        routes: policy.routes.length,
+        schemes: policy.schemes.map(({ name, kind }) => ({ name, kind })),
+      }),
     })
     return api.fetch(request)
   }
@@ -89,7 +105,7 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
 
 /** Filled from the environment and checked again. The message names every problem and no value. */
 function policyOf(document: unknown, bindings: Bindings, isLocal: boolean): Policy {
-  const loaded = loadPolicy(document, bindings as unknown as Record<string, unknown>, { isLocal })
+  const loaded = loadPolicy(document, { ...bindings }, { isLocal })
   if (loaded.ok) return loaded.policy
   throw new Error(loaded.problems.map(({ pointer, message }) => `#${pointer}: ${message}`).join('; '))
 }

@@ -8,9 +8,10 @@ export interface CorsPolicy {
   readonly maxAgeSeconds: number
 }
 
-/** The CORS protocol's preflight (Fetch §4.8); any other OPTIONS is an ordinary method. */
-export function isPreflight(request: Request): boolean {
-  return request.method === 'OPTIONS' && request.headers.has('origin') && request.headers.has('access-control-request-method')
+/** The method that a CORS preflight (Fetch §4.8) asks about; any other OPTIONS is an ordinary method. */
+export function preflightMethodOf(request: Request): string | undefined {
+  if (request.method !== 'OPTIONS' || !request.headers.has('origin')) return undefined
+  return request.headers.get('access-control-request-method') ?? undefined
 }
 
 /** `undefined`: that origin may not. With `credentials` an origin is named, never `*` (OW-8). */

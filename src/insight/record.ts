@@ -24,7 +24,13 @@ export function formatRecord(record: DecisionRecord): string {
     event: 'decision',
     time: new Date(at).toISOString(),
     ...rest,
-    ...(caller === undefined ? {} : { consumer: caller.consumer, plan: caller.plan, credentials: caller.principals.map(({ scheme, credentialId }) => ({ scheme, id: credentialId })) }),
+    ...(caller === undefined
+      ? {}
+      : {
+          consumer: caller.consumer,
+          plan: caller.plan,
+          credentials: caller.principals.map(({ scheme, credentialId }) => ({ scheme, id: credentialId })),
+        }),
     ...(tried === undefined ? {} : { tried: tried.map(describe) }),
   })
 }

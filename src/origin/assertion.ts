@@ -75,7 +75,13 @@ export function createAssertionSigner(rootSecret: RootSecret, issuer: string): A
 
 /** All that the claims depend on besides the time; a principal is known by scheme, issuer and credential. */
 function identityOf({ audience, method, path, route, caller }: AssertedRequest): string {
-  const principals = caller.principals.map(({ scheme, issuer, subject, credentialId, expiresAt }) => [scheme, issuer, subject, credentialId, expiresAt])
+  const principals = caller.principals.map(({ scheme, issuer, subject, credentialId, expiresAt }) => [
+    scheme,
+    issuer,
+    subject,
+    credentialId,
+    expiresAt,
+  ])
   return JSON.stringify([audience, method, path, route, caller.consumer, caller.plan, principals])
 }
 
@@ -93,6 +99,13 @@ function claimsOf({ audience, method, path, route, caller }: AssertedRequest, is
     route,
     ...(caller.consumer === undefined ? {} : { consumer: caller.consumer }),
     ...(caller.plan === undefined ? {} : { plan: caller.plan }),
-    principals: caller.principals.map(({ scheme, kind, issuer: iss, subject: sub, credentialId: id, scopes }) => ({ scheme, kind, iss, sub, id, scope: [...scopes].join(' ') })),
+    principals: caller.principals.map(({ scheme, kind, issuer: iss, subject: sub, credentialId: id, scopes }) => ({
+      scheme,
+      kind,
+      iss,
+      sub,
+      id,
+      scope: [...scopes].join(' '),
+    })),
   }
 }

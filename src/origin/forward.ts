@@ -67,7 +67,10 @@ function originHeaders({ request, target, stripped, assertion, requestId, addres
     }
   }
   if (isWebSocket(request)) headers.set('upgrade', 'websocket')
-  headers.set('forwarded', `${address === undefined ? '' : `for=${forwardedNode(address)};`}host="${target.authority}";proto=${target.scheme}`)
+  headers.set(
+    'forwarded',
+    `${address === undefined ? '' : `for=${forwardedNode(address)};`}host="${target.authority}";proto=${target.scheme}`,
+  )
   headers.set('portcullis-assertion', assertion)
   headers.set('portcullis-request-id', requestId)
   return headers

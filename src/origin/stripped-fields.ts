@@ -11,7 +11,20 @@ const NAMES: ReadonlySet<string> = new Set([
   'cdn-loop', 'cloudflare-workers-version-key', 'cloudflare-workers-version-overrides', 'accept-signature', 'expect', 'host', 'content-length',
 ]) // prettier-ignore
 
-const PREFIXES = ['portcullis-', 'cf-', 'mf-', 'x-forwarded-', 'x-ssl-', 'x-client-cert', 'x-authenticated-', 'x-auth-request-', 'x-consumer-', 'x-credential-', 'x-amzn-oidc-', 'x-goog-authenticated-'] as const
+const PREFIXES = [
+  'portcullis-',
+  'cf-',
+  'mf-',
+  'x-forwarded-',
+  'x-ssl-',
+  'x-client-cert',
+  'x-authenticated-',
+  'x-auth-request-',
+  'x-consumer-',
+  'x-credential-',
+  'x-amzn-oidc-',
+  'x-goog-authenticated-',
+] as const
 
 /** Whether a field of the client's is kept from the origin. `name` is lower case, as `Headers` gives it. */
 export function isStripped(name: string): boolean {

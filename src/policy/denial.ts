@@ -2,7 +2,7 @@ import { problemResponse, type Problem } from '../http/problem.ts'
 import type { TargetFault } from '../http/canonical-url.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'
 import type { Admission } from '../limits/limiter.ts'
-import type { Authenticator, Rejected, Remedy, Shortfall, Unavailable, VerifyContext } from '../schemes/authenticator.ts'
+import type { Authenticator, Rejected, RejectionReason, Remedy, Shortfall, Unavailable, VerifyContext } from '../schemes/authenticator.ts'
 import type { Tried } from './evaluate.ts'
 
 /** Every way in which a request stops at the gate. This file alone turns one into a response. */
@@ -14,13 +14,18 @@ export type Refusal =
   | { readonly at: 'preflight' }
   | { readonly at: 'content'; readonly maxBodyBytes: number }
   | { readonly at: 'evaluate'; readonly tried: readonly Tried[]; readonly context: VerifyContext }
-  | { readonly at: 'consume'; readonly authenticator: Authenticator; readonly shortfall: Rejected | Unavailable; readonly context: VerifyContext }
+  | {
+      readonly at: 'consume'
+      readonly authenticator: Authenticator
+      readonly shortfall: Rejected | Unavailable
+      readonly context: VerifyContext
+    }
   | { readonly at: 'limit'; readonly admission: Extract<Admission, { status: 'refused' }> }
   /** A limit of the route counts something that this caller does not have. */
   | { readonly at: 'uncountable'; readonly limit: string }
   /** Something of ours cannot answer: never the caller's fault. */
   | { readonly at: 'dependency'; readonly dependency: 'policy' | 'revocations' | 'limits'; readonly detail?: string }
-  | { readonly at: 'origin'; readonly failure: 'unreachable' | 'timeout' }
+  | { readonly at: 'origin'; readonly failure: 'unreachable' | 'timeout'; readonly detail?: string }
   | { readonly at: 'bug'; readonly detail: string }
 
 /** What is said to the caller, and what is written to the log. */
@@ -38,37 +43,43 @@ export async function deny(refusal: Refusal, requestId: string): Promise<Denial>
 async function problemOf(refusal: Refusal): Promise<Problem> {
   switch (refusal.at) {
     case 'target':
-      return refusal.fault === 'too_long'
-        ? { status: 414, code: 'target-too-long', title: 'The request target is too long' }
-        : { status: 400, code: 'target-not-canonical', title: 'The request target is not in canonical form', detail: TARGET_FAULTS[refusal.fault] }
+      return refusal.fault === 'too_long' ? PLAIN.tooLong : { ...PLAIN.target, detail: TARGET_FAULTS[refusal.fault] }
     case 'host':
-      return { status: 421, code: 'host-unknown', title: 'This gate does not answer for that host' }
     case 'path':
-      return { status: 404, code: 'route-unknown', title: 'No such route' }
-    case 'method':
-      return { status: 405, code: 'method-not-allowed', title: 'The route does not take this method', fields: [['allow', refusal.allow.join(', ')]] }
     case 'preflight':
-      return { status: 403, code: 'origin-not-allowed', title: 'Cross-origin requests from this origin are not allowed' }
+    case 'uncountable':
+    case 'bug':
+      return PLAIN[refusal.at]
+    case 'method':
+      return { ...PLAIN.method, fields: [['allow', refusal.allow.join(', ')]] }
     case 'content':
-      return { status: 413, code: 'content-too-large', title: 'The content is too large', detail: `At most ${refusal.maxBodyBytes} bytes are taken here.` }
+      return { ...PLAIN.content, detail: `At most ${refusal.maxBodyBytes} bytes are taken here.` }
     case 'evaluate':
       return deniedByEvaluation(refusal.tried, refusal.context)
     case 'consume':
       return deniedByEvaluation([{ alternative: 0, authenticator: refusal.authenticator, shortfall: refusal.shortfall }], refusal.context)
     case 'limit':
       return overLimit(refusal.admission)
-    case 'uncountable':
-      return { status: 403, code: 'limit-not-countable', title: 'The caller has nothing that a limit of this route could count' }
     case 'dependency':
       return unavailable(refusal.dependency === 'policy' ? 'policy-unavailable' : 'dependency-unavailable', 5)
     case 'origin':
-      return refusal.failure === 'timeout'
-        ? { status: 504, code: 'origin-timeout', title: 'The origin did not answer in time' }
-        : { status: 502, code: 'origin-unreachable', title: 'The origin could not be reached' }
-    case 'bug':
-      return { status: 500, code: 'internal-error', title: 'The gate failed on this request' }
+      return PLAIN[refusal.failure]
   }
 }
+
+const PLAIN = {
+  tooLong: { status: 414, code: 'target-too-long', title: 'The request target is too long' },
+  target: { status: 400, code: 'target-not-canonical', title: 'The request target is not in canonical form' },
+  host: { status: 421, code: 'host-unknown', title: 'This gate does not answer for that host' },
+  path: { status: 404, code: 'route-unknown', title: 'No such route' },
+  method: { status: 405, code: 'method-not-allowed', title: 'The route does not take this method' },
+  preflight: { status: 403, code: 'origin-not-allowed', title: 'Cross-origin requests from this origin are not allowed' },
+  content: { status: 413, code: 'content-too-large', title: 'The content is too large' },
+  uncountable: { status: 403, code: 'limit-not-countable', title: 'The caller has nothing that a limit of this route could count' },
+  timeout: { status: 504, code: 'origin-timeout', title: 'The origin did not answer in time' },
+  unreachable: { status: 502, code: 'origin-unreachable', title: 'The origin could not be reached' },
+  bug: { status: 500, code: 'internal-error', title: 'The gate failed on this request' },
+} as const satisfies Record<string, Problem>
 
 const TARGET_FAULTS: Readonly<Record<TargetFault, string>> = {
   too_long: 'The target is too long.',
@@ -117,7 +128,8 @@ async function deniedByEvaluation(tried: readonly Tried[], context: VerifyContex
   const problem = complete.length === 0 ? missing(tried) : worstOf(complete.map(({ shortfall }) => shortfall))
   const { challenges, fields } = await remediesOf(tried, context)
   const status = problem.status === 401 && challenges.length === 0 ? 403 : problem.status
-  const challenge: (readonly [string, string])[] = status === 401 || status === 403 ? challenges.map((value) => ['www-authenticate', value]) : []
+  const challenge: (readonly [string, string])[] =
+    status === 401 || status === 403 ? challenges.map((value) => ['www-authenticate', value]) : []
   return { ...problem, status, fields: [...challenge, ...fields] }
 }
 
@@ -136,7 +148,11 @@ function describeAlternatives(tried: readonly Tried[]): string {
 }
 
 type Fault = Exclude<Shortfall, { status: 'absent' | 'unavailable' }>
-const NOT_VERIFIED: Pick<Problem, 'status' | 'code' | 'title'> = { status: 401, code: 'credential-rejected', title: 'A credential was not accepted' }
+const NOT_VERIFIED: Pick<Problem, 'status' | 'code' | 'title'> = {
+  status: 401,
+  code: 'credential-rejected',
+  title: 'A credential was not accepted',
+}
 
 /** A rejected credential outweighs a lacking one; a fault of the message outweighs both. */
 function worstOf(shortfalls: readonly Shortfall[]): Problem {
@@ -151,7 +167,12 @@ function problemOfShortfall(shortfall: Fault): Problem {
     case 'insufficient_authentication':
       return { status: 401, code: 'step-up-required', title: 'A stronger or more recent sign-in is needed' }
     case 'insufficient_scope':
-      return { status: 403, code: 'scope-insufficient', title: 'The credential lacks a scope', extensions: { scope: shortfall.required.join(' ') } }
+      return {
+        status: 403,
+        code: 'scope-insufficient',
+        title: 'The credential lacks a scope',
+        extensions: { scope: shortfall.required.join(' ') },
+      }
     case 'forbidden':
       return { status: 403, code: 'condition-unmet', title: 'The credential does not meet a condition of this route' }
     case 'credentials_disagree':
@@ -159,35 +180,30 @@ function problemOfShortfall(shortfall: Fault): Problem {
   }
 }
 
-/** Specific only where a MAC or signature held, or where the fault is the message's own: a prober learns nothing else. */
+/** What is said of an authentic credential, or of a message at fault by itself; anything else is one answer for all. */
+const AUTHENTIC: Partial<Record<RejectionReason, Pick<Problem, 'status' | 'code' | 'title'>>> = {
+  expired: { status: 401, code: 'credential-expired', title: 'The credential has expired' },
+  revoked: { status: 401, code: 'credential-revoked', title: 'The credential has been revoked' },
+  replayed: { status: 401, code: 'replayed', title: 'The request was already used once' },
+  too_old: { status: 401, code: 'credential-out-of-time', title: 'The credential is not for this time' },
+  not_yet_valid: { status: 401, code: 'credential-out-of-time', title: 'The credential is not for this time' },
+  component_not_covered: { status: 401, code: 'component-not-covered', title: 'The signature does not cover all that it must' },
+  digest_missing: { status: 401, code: 'digest-missing', title: 'The content has no digest that is signed' },
+  digest_mismatch: { status: 400, code: 'digest-mismatch', title: 'The content is not what its digest says' },
+  content_too_large: { status: 413, code: 'content-too-large', title: 'The content is too large to be verified' },
+}
+
+/** Specific only where a MAC or signature held, or where sending it twice is the whole fault: a prober learns nothing else. */
 function problemOfRejection({ reason, authentic }: Rejected): Problem {
   if (reason === 'ambiguous') return { status: 400, code: 'credential-ambiguous', title: 'A credential was sent more than once' }
-  if (authentic !== true) return NOT_VERIFIED
-  switch (reason) {
-    case 'expired':
-      return { ...NOT_VERIFIED, code: 'credential-expired', title: 'The credential has expired' }
-    case 'revoked':
-      return { ...NOT_VERIFIED, code: 'credential-revoked', title: 'The credential has been revoked' }
-    case 'replayed':
-      return { ...NOT_VERIFIED, code: 'replayed', title: 'The request was already used once' }
-    case 'too_old':
-    case 'not_yet_valid':
-      return { ...NOT_VERIFIED, code: 'credential-out-of-time', title: 'The credential is not for this time' }
-    case 'component_not_covered':
-      return { ...NOT_VERIFIED, code: 'component-not-covered', title: 'The signature does not cover all that it must' }
-    case 'digest_missing':
-      return { ...NOT_VERIFIED, code: 'digest-missing', title: 'The content has no digest that is signed' }
-    case 'digest_mismatch':
-      return { status: 400, code: 'digest-mismatch', title: 'The content is not what its digest says' }
-    case 'content_too_large':
-      return { status: 413, code: 'content-too-large', title: 'The content is too large to be verified' }
-    default:
-      return NOT_VERIFIED
-  }
+  return (authentic === true ? AUTHENTIC[reason] : undefined) ?? NOT_VERIFIED
 }
 
 /** One remedy per scheme, for its most telling shortfall, in declared order, without repeats (OA-8). */
-async function remediesOf(tried: readonly Tried[], context: VerifyContext): Promise<{ challenges: string[]; fields: (readonly [string, string])[] }> {
+async function remediesOf(
+  tried: readonly Tried[],
+  context: VerifyContext,
+): Promise<{ challenges: string[]; fields: (readonly [string, string])[] }> {
   const shortfalls = new Map<Authenticator, Shortfall>()
   for (const { authenticator, shortfall } of tried) {
     const known = shortfalls.get(authenticator)

@@ -60,14 +60,12 @@ export function linkPolicy(policy: Policy, dependencies: SchemeDependencies): Li
     return made
   }
   const requirementOf = (alternative: Alternative): Requirement =>
-    alternative.map(
-      (term): Term => ({
-        authenticator: authenticatorOf(term.scheme, alternative),
-        scopes: term.scopes,
-        consumerOptional: lookUp(configs, term.scheme).consumerOptional,
-        ...(term.require === undefined ? {} : { require: term.require }),
-      }),
-    )
+    alternative.map((term): Term => ({
+      authenticator: authenticatorOf(term.scheme, alternative),
+      scopes: term.scopes,
+      consumerOptional: lookUp(configs, term.scheme).consumerOptional,
+      ...(term.require === undefined ? {} : { require: term.require }),
+    }))
   const anyScheme = policy.schemes.map(({ name }) => requirementOf([{ scheme: name, scopes: [] }]))
   const alone = anyScheme.flatMap((requirement) => requirement.map(({ authenticator }) => authenticator))
   const linkRoute = (route: Route): LinkedRoute => {
@@ -90,19 +88,25 @@ export function linkPolicy(policy: Policy, dependencies: SchemeDependencies): Li
 }
 
 /** Header fields of every other credential in the conjunction: stolen parts must not be joined to a signature of one's own. */
-function fieldsToCover(signature: string, alternative: Alternative, authenticatorOf: (name: string, alternative: Alternative) => Authenticator): string[] {
+function fieldsToCover(
+  signature: string,
+  alternative: Alternative,
+  authenticatorOf: (name: string, alternative: Alternative) => Authenticator,
+): string[] {
   const others = alternative.filter(({ scheme }) => scheme !== signature)
   const carriers = others.flatMap(({ scheme }) => authenticatorOf(scheme, [{ scheme, scopes: [] }]).carriers)
   const fields = carriers.flatMap((carrier): string[] => {
     if (carrier.in === 'header') return [carrier.name.toLowerCase()]
     return carrier.in === 'cookie' ? ['cookie'] : []
   })
-  return [...new Set(fields)].sort()
+  return [...new Set(fields)].toSorted()
 }
 
 /** All declared carriers but those of forwarded schemes; a carrier shared with a scheme that is not forwarded stays in. */
 function carriersToStrip(authenticators: readonly Authenticator[], forwarded: ReadonlySet<string>): StrippedCarriers {
-  const carriers = authenticators.filter(({ name }) => !forwarded.has(name)).flatMap((authenticator): readonly Carrier[] => authenticator.carriers)
+  const carriers = authenticators
+    .filter(({ name }) => !forwarded.has(name))
+    .flatMap((authenticator): readonly Carrier[] => authenticator.carriers)
   return strippedCarriers(carriers)
 }
 

@@ -4,12 +4,40 @@ import { isStripped } from '../../src/origin/stripped-fields.ts'
 
 describe('isStripped()', () => {
   test.each([
-    'connection', 'proxy-authorization', 'te', 'client-cert', 'client_cert', 'client-cert-chain', 'portcullis-assertion', 'portcullis_assertion', 'x-forwarded-for', 'x_forwarded_for',
-    'forwarded', 'cf-connecting-ip', 'mf-cf-blob', 'true-client-ip', 'x-real-ip', 'x-original-url', 'x-http-method-override', 'remote-user', 'x-consumer-username', 'cloudflare-workers-version-overrides',
+    'connection',
+    'proxy-authorization',
+    'te',
+    'client-cert',
+    'client_cert',
+    'client-cert-chain',
+    'portcullis-assertion',
+    'portcullis_assertion',
+    'x-forwarded-for',
+    'x_forwarded_for',
+    'forwarded',
+    'cf-connecting-ip',
+    'mf-cf-blob',
+    'true-client-ip',
+    'x-real-ip',
+    'x-original-url',
+    'x-http-method-override',
+    'remote-user',
+    'x-consumer-username',
+    'cloudflare-workers-version-overrides',
   ])('GW-1: keeps %s from the origin', (name) => {
     expect(isStripped(name)).toBe(true)
   })
-  test.each(['accept', 'authorization', 'content-type', 'content-digest', 'cookie', 'traceparent', 'x-request-id', 'x-custom', 'idempotency-key'])('lets %s pass', (name) => {
+  test.each([
+    'accept',
+    'authorization',
+    'content-type',
+    'content-digest',
+    'cookie',
+    'traceparent',
+    'x-request-id',
+    'x-custom',
+    'idempotency-key',
+  ])('lets %s pass', (name) => {
     expect(isStripped(name)).toBe(false)
   })
 })

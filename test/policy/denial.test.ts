@@ -19,9 +19,16 @@ function triedOf(entries: readonly Entry[]): Tried[] {
     return { alternative, authenticator, shortfall }
   })
 }
-async function answer(...entries: Entry[]): Promise<{ status: number; code: string; challenges: string | null; retryAfter: string | null }> {
+async function answer(
+  ...entries: Entry[]
+): Promise<{ status: number; code: string; challenges: string | null; retryAfter: string | null }> {
   const { response, code } = await deny({ at: 'evaluate', tried: triedOf(entries), context }, crypto.randomUUID())
-  return { status: response.status, code, challenges: response.headers.get('www-authenticate'), retryAfter: response.headers.get('retry-after') }
+  return {
+    status: response.status,
+    code,
+    challenges: response.headers.get('www-authenticate'),
+    retryAfter: response.headers.get('retry-after'),
+  }
 }
 
 describe('deny()', () => {
@@ -40,20 +47,31 @@ describe('deny()', () => {
     expect(await answer(['user', 0, absent], ['app', 1, scopeless])).toMatchObject({ status: 403, code: 'scope-insufficient' })
   })
   test('GW-3: an outage is 503 with Retry-After, never 401', async () => {
-    expect(await answer(['user', 0, down], ['app', 1, bad])).toMatchObject({ status: 503, code: 'dependency-unavailable', challenges: null, retryAfter: '7' })
+    expect(await answer(['user', 0, down], ['app', 1, bad])).toMatchObject({
+      status: 503,
+      code: 'dependency-unavailable',
+      challenges: null,
+      retryAfter: '7',
+    })
   })
   test('a rejected credential outweighs one that lacks a scope', async () => {
     expect(await answer(['user', 0, scopeless], ['app', 1, bad])).toMatchObject({ status: 401, code: 'credential-rejected' })
   })
   test('BT-2: the same credential twice is 400', async () => {
-    expect(await answer(['user', 0, { status: 'rejected', reason: 'ambiguous' }])).toMatchObject({ status: 400, code: 'credential-ambiguous' })
+    expect(await answer(['user', 0, { status: 'rejected', reason: 'ambiguous' }])).toMatchObject({
+      status: 400,
+      code: 'credential-ambiguous',
+    })
   })
 
   test('AK-8: what a prober could tell apart is one answer until a signature or MAC held', async () => {
     const merged = REJECTION_REASONS.filter((reason) => reason !== 'ambiguous')
     const bodies = await Promise.all(
       merged.map(async (reason) => {
-        const { response } = await deny({ at: 'evaluate', tried: triedOf([['app', 0, { status: 'rejected', reason, detail: 'why' }]]), context }, 'id')
+        const { response } = await deny(
+          { at: 'evaluate', tried: triedOf([['app', 0, { status: 'rejected', reason, detail: 'why' }]]), context },
+          'id',
+        )
         return `${response.status} ${await response.text()}`
       }),
     )
@@ -93,7 +111,12 @@ describe('deny()', () => {
     expect(response.headers.get('content-type')).toBe('application/problem+json')
     expect(response.headers.get('cache-control')).toBe('no-store')
     const body = await response.json<Record<string, unknown>>()
-    expect(body).toMatchObject({ type: `urn:portcullis:error:${code}`, status, code, instance: 'urn:uuid:00000000-0000-4000-8000-000000000000' })
+    expect(body).toMatchObject({
+      type: `urn:portcullis:error:${code}`,
+      status,
+      code,
+      instance: 'urn:uuid:00000000-0000-4000-8000-000000000000',
+    })
     expect(response.status).toBe(status)
     expect(JSON.stringify(body)).not.toContain('secret reason')
   })

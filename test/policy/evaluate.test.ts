@@ -32,7 +32,11 @@ describe('evaluate()', () => {
   })
 
   test('OA-3: {} lets in who presents nothing', async () => {
-    expect(await evaluate([[term(scripted('app', undefined))], []], evaluateContext())).toMatchObject({ outcome: 'allow', alternative: 1, caller: { principals: [] } })
+    expect(await evaluate([[term(scripted('app', undefined))], []], evaluateContext())).toMatchObject({
+      outcome: 'allow',
+      alternative: 1,
+      caller: { principals: [] },
+    })
   })
 
   test.each([['first'], ['last']])('OA-7: {} declared %s never saves a credential that was rejected', async (place) => {
@@ -70,7 +74,7 @@ describe('evaluate()', () => {
     const two = scripted('two', verified('two', right === undefined ? {} : { consumer: right }))
     const decision = await evaluate([[term(one), term(two, { consumerOptional })]], evaluateContext())
     expect(decision.outcome).toBe(outcome)
-    if (outcome === 'deny') expect(shortfalls(decision)).toEqual(['two:credentials_disagree'])
+    expect(shortfalls(decision)).toEqual(outcome === 'deny' ? ['two:credentials_disagree'] : [])
   })
 
   test('only the winning alternative is consumed, and evaluate() itself consumes nothing', async () => {
@@ -96,31 +100,54 @@ describe('evaluate()', () => {
   test('the caller ends with the first of its principals', async () => {
     const one = scripted('one', verified('one', { consumer: 'acme', expiresAt: NOW + 5 }))
     const two = scripted('two', verified('two', { consumer: 'acme', plan: 'gold', expiresAt: NOW + 9 }))
-    expect(await evaluate([[term(one), term(two)]], evaluateContext())).toMatchObject({ caller: { expiresAt: NOW + 5, consumer: 'acme', plan: 'gold' } })
+    expect(await evaluate([[term(one), term(two)]], evaluateContext())).toMatchObject({
+      caller: { expiresAt: NOW + 5, consumer: 'acme', plan: 'gold' },
+    })
   })
 
   test('agrees with the plain reading of OR over ANDs, for any verdicts', async () => {
     const verdict = fc.constantFrom('absent', 'rejected', 'verified')
     await fc.assert(
-      fc.asyncProperty(fc.array(verdict, { minLength: 4, maxLength: 4 }), fc.array(fc.array(fc.nat(3), { maxLength: 3 }), { maxLength: 4 }), async (verdicts, shapes) => {
-        const all = verdicts.map((kind, index) => scripted(`s${index}`, kind === 'absent' ? undefined : kind === 'rejected' ? rejected() : verified(`s${index}`, { consumer: 'acme' })))
-        const alternatives = shapes.map((shape) => [...new Set(shape)])
-        const isPresented = alternatives.flat().some((index) => verdicts[index] !== 'absent')
-        const expected = alternatives.some((shape) => (shape.length === 0 ? !isPresented : shape.every((index) => verdicts[index] === 'verified')))
-        const decision = await evaluate(
-          alternatives.map((shape) => shape.map((index) => term(all[index]!))),
-          evaluateContext(),
-        )
-        expect(decision.outcome).toBe(expected ? 'allow' : 'deny')
-      }),
+      fc.asyncProperty(
+        fc.array(verdict, { minLength: 4, maxLength: 4 }),
+        fc.array(fc.array(fc.nat(3), { maxLength: 3 }), { maxLength: 4 }),
+        async (verdicts, shapes) => {
+          const all = verdicts.map((kind, index) =>
+            scripted(
+              `s${index}`,
+              kind === 'absent' ? undefined : kind === 'rejected' ? rejected() : verified(`s${index}`, { consumer: 'acme' }),
+            ),
+          )
+          const alternatives = shapes.map((shape) => [...new Set(shape)])
+          const isPresented = alternatives.flat().some((index) => verdicts[index] !== 'absent')
+          const expected = alternatives.some((shape) =>
+            shape.length === 0 ? !isPresented : shape.every((index) => verdicts[index] === 'verified'),
+          )
+          const decision = await evaluate(
+            alternatives.map((shape) => shape.map((index) => term(all[index]!))),
+            evaluateContext(),
+          )
+          expect(decision.outcome).toBe(expected ? 'allow' : 'deny')
+        },
+      ),
     )
   })
 })
 
 describe('require', () => {
-  const claims = { tenant: 'acme', roles: ['admin', 'ops'], address: { country: 'DE' }, 'https://example.com/tier': 3, acr: 'mfa', auth_time: NOW / 1000 - 100 }
+  const claims = {
+    tenant: 'acme',
+    roles: ['admin', 'ops'],
+    address: { country: 'DE' },
+    'https://example.com/tier': 3,
+    acr: 'mfa',
+    auth_time: NOW / 1000 - 100,
+  }
   const decide = async (require: NonNullable<Parameters<typeof term>[1]>['require'], parameters = {}): Promise<string> => {
-    const decision = await evaluate([[term(scripted('user', verified('user', { claims })), require === undefined ? {} : { require })]], evaluateContext({ parameters }))
+    const decision = await evaluate(
+      [[term(scripted('user', verified('user', { claims })), require === undefined ? {} : { require })]],
+      evaluateContext({ parameters }),
+    )
     return decision.outcome === 'allow' ? 'allow' : (decision.tried[0]?.shortfall.status ?? '')
   }
   test.each([

@@ -1,0 +1,79 @@
+import { formatRecord } from './insight/record.ts'
+import { deny, type Refusal } from './policy/denial.ts'
+import type { Caller, Tried } from './policy/evaluate.ts'
+import type { LinkedRoute } from './policy/link.ts'
+import type { DeferredTask } from './schemes/authenticator.ts'
+
+/** One request on its way: what is known of it, and what is to be done once it is answered. */
+export interface Passage {
+  readonly request: Request
+  readonly requestId: string
+  /** Milliseconds since the epoch, read once. */
+  readonly now: number
+  readonly deferred: DeferredTask[]
+  linkedRoute?: LinkedRoute
+  caller?: Caller
+}
+
+export type Outcome = { readonly response: Response } | { readonly refusal: Refusal }
+type Log = (line: string) => void
+
+/** Turns what the data path concluded, or a throw, into the one response, and leaves its record to be written. Never rejects. */
+export async function settle(passage: Passage, work: () => Promise<Outcome>, log: Log): Promise<Response> {
+  const outcome = await work().catch(bug)
+  if ('response' in outcome) {
+    record(passage, outcome.response.status, 'forwarded', undefined, log)
+    return outcome.response
+  }
+  const { refusal } = outcome
+  const { response, code } = await deny(refusal, passage.requestId).catch(async (error: unknown) =>
+    deny(bug(error).refusal, passage.requestId),
+  )
+  record(passage, response.status, code, refusal, log)
+  return response
+}
+
+/** After the response: a failure is logged by name and disturbs nothing else. */
+export async function runDeferred(tasks: readonly DeferredTask[], log: Log): Promise<void> {
+  const results = await Promise.allSettled(tasks.map(async ({ run }) => run()))
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'rejected')
+      log(JSON.stringify({ event: 'deferred-failure', task: tasks[index]?.name, detail: messageOf(result.reason) }))
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown'
+}
+
+function bug(error: unknown): { refusal: Refusal } {
+  return { refusal: { at: 'bug', detail: messageOf(error) } }
+}
+
+function record(passage: Passage, status: number, code: string, refusal: Refusal | undefined, log: Log): void {
+  const { request, requestId, linkedRoute, caller, now } = passage
+  const tried = refusal === undefined ? undefined : triedOf(refusal)
+  const fault = refusal !== undefined && 'detail' in refusal ? refusal.detail : undefined
+  const run = async (): Promise<void> => {
+    log(
+      formatRecord({
+        requestId,
+        method: request.method,
+        status,
+        code,
+        at: now,
+        ...(linkedRoute === undefined ? {} : { route: linkedRoute.route.id }),
+        ...(caller === undefined ? {} : { caller }),
+        ...(tried === undefined ? {} : { tried }),
+        ...(fault === undefined ? {} : { fault }),
+      }),
+    )
+  }
+  passage.deferred.push({ name: 'record', run })
+}
+
+function triedOf(refusal: Refusal): readonly Tried[] | undefined {
+  if (refusal.at === 'evaluate') return refusal.tried
+  if (refusal.at === 'consume') return [{ alternative: 0, authenticator: refusal.authenticator, shortfall: refusal.shortfall }]
+  return undefined
+}
