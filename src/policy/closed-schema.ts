@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { _addIssue as addIssue } from 'valibot'
 import { didYouMean, pointerTo, type Problems } from './problems.ts'
 
 /** Names that valibot drops without a word, and that would then be a condition or a consumer gone missing. */
@@ -29,7 +30,7 @@ export function closed<const Entries extends v.ObjectEntries>(entries: Entries, 
         if (known.includes(key) || (extensions && key.startsWith('x-') && !isNearlyOurs(key))) continue
         const hint = didYouMean(key, known)
         const message = `unknown field ${JSON.stringify(key)}${hint === undefined ? '' : SUGGESTION + hint}`
-        v._addIssue(base, 'key', result, config, { message, path: [{ type: 'object', origin: 'key', input, key, value: input[key] }] })
+        addIssue(base, 'key', result, config, { message, path: [{ type: 'object', origin: 'key', input, key, value: input[key] }] })
       }
       return result
     },
@@ -52,7 +53,7 @@ export function named<const Value extends v.GenericSchema>(value: Value, pattern
       if (!isObject(input)) return base['~run']({ value: undefined }, config)
       const result = base['~run'](dataset, config)
       for (const key of Object.keys(input).filter((name) => UNSAFE_NAMES.has(name))) {
-        v._addIssue(base, 'key', result, config, {
+        addIssue(base, 'key', result, config, {
           message: 'this name is not allowed',
           path: [{ type: 'object', origin: 'key', input, key, value: input[key] }],
         })
@@ -99,7 +100,7 @@ function unionMessage(issues: readonly v.BaseIssue<unknown>[]): string {
 function messageOf(issue: v.BaseIssue<unknown>): string {
   if (!issue.message.startsWith('Invalid ')) return issue.message
   if (issue.input === undefined && issue.expected?.startsWith('"') === true && issue.received === 'undefined') {
-    return issue.type === 'object' ? `the field ${issue.expected} is missing` : `expected ${wordFor(issue.expected)}`
+    return issue.type === 'object' || issue.type === 'loose_object' ? `the field ${issue.expected} is missing` : `expected ${wordFor(issue.expected)}`
   }
   if (issue.type === 'picklist' || issue.type === 'literal' || issue.type === 'variant') {
     const options = (issue.expected ?? '').replaceAll(/[()"]/gu, '').split(' | ')

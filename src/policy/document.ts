@@ -109,7 +109,7 @@ export const pathItemSchema = closed(
     additionalOperations: v.optional(named(operationSchema, ADDITIONAL_METHOD, 'a method')),
     ...methodEntries,
   },
-  { ignored: ['summary', 'description'], extensions: true },
+  { ignored: ['$ref', 'summary', 'description'], extensions: true },
 )
 /** A path item with its operations unread: each is read by itself, so that a fault in one hides none in another. */
 export const pathItemHeadSchema = closed(
@@ -290,7 +290,10 @@ export const documentSchema = closed(
     servers: v.optional(serversSchema),
     security: v.optional(security),
     components: v.optional(
-      closed({ securitySchemes: v.optional(named(securityScheme, NAME, 'a scheme')) }, { ignored: COMPONENTS, extensions: true }),
+      closed(
+        { securitySchemes: v.optional(named(v.union([closed({ $ref: text }), securityScheme]), NAME, 'a scheme')) },
+        { ignored: COMPONENTS, extensions: true },
+      ),
     ),
     paths: named(pathItemSchema, /^(?:\/|x-)/u, 'a path'),
     'x-portcullis': v.optional(rootExtension),

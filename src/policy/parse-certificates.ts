@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
 import type { CertificateIdentity } from '../directory/directory.ts'
-import type { MutualTlsConfig } from '../schemes/mutual-tls/config.ts'
+import type { MutualTlsConfig, ServiceIdentity } from '../schemes/mutual-tls/config.ts'
 import type { mutualTlsSchema } from './document.ts'
 import type { SchemeSource } from './scheme-source.ts'
 import { pointerTo } from './problems.ts'
@@ -38,6 +38,11 @@ export function parseIdentity({ uri, dns, subject, sha256 }: IdentityDocument, p
   return { ...present('uri', uri), ...present('dns', dns), ...present('subject', subject), ...present('sha256', digest) }
 }
 
+type ServiceDocument = NonNullable<v.InferOutput<typeof mutualTlsSchema>['identities']>[number]
+function parseServiceIdentity({ scopes, consumer, ...identity }: ServiceDocument, pointer: string, reading: Reading): ServiceIdentity {
+  return { identity: parseIdentity(identity, pointer, reading), scopes: scopes ?? [], ...present('consumer', consumer) }
+}
+
 export function parseMutualTls(
   { name, place }: SchemeSource,
   extension: v.InferOutput<typeof mutualTlsSchema>,
@@ -52,10 +57,8 @@ export function parseMutualTls(
         : parseHex(ski, /^(?:[0-9a-f]{2}){8,64}$/u, 'a subject key identifier in hexadecimal digits', pointerTo(pointer, 'ski'), reading)
     return { ...present('ski', identifier), ...present('subject', subject) }
   })
-  const identities = (extension.identities ?? []).map(({ scopes, consumer, ...identity }, index) => ({
-    identity: parseIdentity(identity, pointerTo(place, 'identities', index), reading),
-    scopes: scopes ?? [],
-    ...present('consumer', consumer),
-  }))
+  const identities = (extension.identities ?? []).map((identity, index) =>
+    parseServiceIdentity(identity, pointerTo(place, 'identities', index), reading),
+  )
   return { kind: 'mutual-tls', name, issuers, identities, consumerOptional: extension.consumer === 'any' }
 }

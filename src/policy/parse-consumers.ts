@@ -25,15 +25,23 @@ export function parseConsumer(
     certificates: (document.certificates ?? []).map((identity, index) =>
       parseIdentity(identity, pointerTo(pointer, 'certificates', index), reading),
     ),
-    keys: (document.keys ?? []).map(({ id, hash, scopes, plan }, index) => {
-      const place = pointerTo(pointer, 'keys', index)
-      if (plan !== undefined) checkName(plan, plans, 'plan', pointerTo(place, 'plan'), problems)
-      if (!isOpen(hash, reading) && !/^hmac-sha256:[0-9a-f]{64}$/u.test(hash))
-        problems.error(pointerTo(place, 'hash'), 'expected "hmac-sha256:" and 64 lower-case hexadecimal digits')
-      return { id, hash, ...present('scopes', scopes), ...present('plan', plan) }
-    }),
+    keys: (document.keys ?? []).map((key, index) => parseKey(key, pointerTo(pointer, 'keys', index), plans, reading)),
     signingKeys: (document.signingKeys ?? []).map((key, index) => parseSigningKey(key, pointerTo(pointer, 'signingKeys', index), reading)),
   }
+}
+
+type KeyDocument = NonNullable<Document['keys']>[number]
+function parseKey(
+  { id, hash, scopes, plan }: KeyDocument,
+  pointer: string,
+  plans: ReadonlySet<string>,
+  reading: Reading,
+): ConsumerConfig['keys'][number] {
+  const { problems } = reading
+  if (plan !== undefined) checkName(plan, plans, 'plan', pointerTo(pointer, 'plan'), problems)
+  if (!isOpen(hash, reading) && !/^hmac-sha256:[0-9a-f]{64}$/u.test(hash))
+    problems.error(pointerTo(pointer, 'hash'), 'expected "hmac-sha256:" and 64 lower-case hexadecimal digits')
+  return { id, hash, ...present('scopes', scopes), ...present('plan', plan) }
 }
 
 type SigningKeyDocument = NonNullable<Document['signingKeys']>[number]

@@ -39,7 +39,7 @@ function issuersOf(extension: Extension, place: string, problems: Reading['probl
     problems.error(place, 'exactly one of issuer and issuers is needed (JW-12)')
     return []
   }
-  if (issuers === undefined) return [{ issuer: { ...extension, issuer: issuer ?? '' } as JwtIssuerDocument, at: place, inherited: false }]
+  if (issuers === undefined) return [{ issuer: { ...extension, issuer: issuer ?? '' }, at: place, inherited: false }]
   for (const key of ['jwksUri', 'metadataUrl'] as const) {
     if (extension[key] !== undefined)
       problems.error(

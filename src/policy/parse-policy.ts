@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import type * as v from 'valibot'
 import type { LimitPolicy } from '../limits/limiter.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
 import { isObject, readAs } from './closed-schema.ts'
@@ -18,8 +18,9 @@ import {
 } from './document.ts'
 import { checkDistinct, parseConsumer } from './parse-consumers.ts'
 import { parseLimit } from './parse-limits.ts'
-import { checkSecurity, checkSettings, parseRoutes } from './parse-routes.ts'
+import { checkSettings, parseRoutes } from './parse-routes.ts'
 import { parseScheme, type ReadScheme } from './parse-schemes.ts'
+import { checkSecurity } from './parse-security.ts'
 import { parseOrigin, parseServers } from './parse-servers.ts'
 import { checkPlaceholders } from './placeholders.ts'
 import type { ConsumerConfig, OriginConfig, PlanConfig, Policy } from './policy.ts'
@@ -203,7 +204,7 @@ function readExtension(value: unknown, schemeNames: ReadonlySet<string>, reading
     consumers: parts['consumers'] === undefined ? undefined : consumers.values,
     unknownPaths: head?.unknownPaths ?? ('not-found' as const),
     boundSeconds: revocation?.boundSeconds ?? 5,
-    defaults: defaults ?? {},
+    defaults: parts['defaults'] === undefined ? {} : defaults,
     pruned: { ...pruned, ...present('defaults', defaults), ...present('revocation', revocation) },
   }
 }

@@ -1,35 +1,13 @@
-import type { LimitPolicy } from '../limits/limiter.ts'
-import type { SchemeConfig } from '../schemes/index.ts'
 import { isObject, readAs } from './closed-schema.ts'
-import {
-  ADDITIONAL_METHOD,
-  METHODS,
-  operationSchema,
-  pathItemHeadSchema,
-  type Operation,
-  type RouteSettings,
-  type SecurityRequirements,
-} from './document.ts'
-import { uncountableBy } from './parse-limits.ts'
-import type { Alternative, Conditions, CorsConfig, Route, TermConfig } from './policy.ts'
-import { didYouMean, pointerTo } from './problems.ts'
+import { ADDITIONAL_METHOD, METHODS, operationSchema, pathItemHeadSchema, type Operation, type RouteSettings } from './document.ts'
+import { alternativesOf, checkLimits } from './parse-security.ts'
+import type { CorsConfig, Route } from './policy.ts'
+import { pointerTo } from './problems.ts'
 import { checkName, checkNames, present, type Reading } from './reading.ts'
 import { follow } from './references.ts'
+import type { RouteContext } from './route-context.ts'
 import { parameterNames, parseTemplate, shapeOf, type Segment } from './template.ts'
 
-/** What routes refer to. Names are those declared, whether or not what they name holds. */
-export interface RouteContext {
-  readonly root: unknown
-  readonly basePath: string
-  readonly security: SecurityRequirements | undefined
-  readonly defaults: RouteSettings
-  readonly schemeNames: ReadonlySet<string>
-  readonly originNames: ReadonlySet<string>
-  readonly limitNames: ReadonlySet<string>
-  readonly schemes: ReadonlyMap<string, SchemeConfig>
-  readonly limits: ReadonlyMap<string, LimitPolicy>
-  readonly reading: Reading
-}
 export interface Routes {
   readonly routes: readonly Route[]
   /** The Paths Object with references resolved and only what was read. */
@@ -105,7 +83,7 @@ function parsePathItem(source: PathItemSource, context: RouteContext, ids: Map<s
   checkSettings(settings, pointerTo(pointer, 'x-portcullis'), context)
   const operations = operationsOf(item, pointer, context)
   const parsed = operations.flatMap(({ method, place, document }) => {
-    const operation = parseOperation({ ...source, method, place, document }, [context.defaults, settings], context, ids)
+    const operation = parseOperation({ ...source, method, place, document }, [context.defaults ?? {}, settings], context, ids)
     return operation === undefined ? [] : [operation]
   })
   const pruned: Record<string, unknown> = { ...head }
@@ -224,7 +202,7 @@ function parseOperation(source: OperationSource, outer: readonly RouteSettings[]
   const settings = inherit([...outer, extension])
   const id = claimId(operation, method, path, place, ids, context.reading)
   const alternatives = alternativesOf(operation, place, segments, context)
-  if (settings.origin === undefined)
+  if (settings.origin === undefined && context.defaults !== undefined)
     problems.error(place, 'no origin is set for this route', 'write x-portcullis: { defaults: { origin: ... } } at the root')
   checkLimits(settings.limits ?? [], alternatives, extension.limits === undefined ? place : pointerTo(at, 'limits'), context)
   const route: Route = {
@@ -270,82 +248,4 @@ function claimId(
     problems.error(pointerTo(place, 'operationId'), `this operationId is already that of #${other}`)
   if (other === undefined) ids.set(id, place)
   return id
-}
-
-/** OA-2, OA-3, OA-6: OR of ANDs; the operation's list replaces the root's; `[]` and `{}` are public; silence is an error. */
-function alternativesOf(operation: Operation, place: string, segments: readonly Segment[], context: RouteContext): readonly Alternative[] {
-  const { problems } = context.reading
-  const security = operation.security ?? context.security
-  const conditions = operation['x-portcullis']?.require ?? {}
-  const at = pointerTo(place, 'x-portcullis', 'require')
-  if (security === undefined) {
-    problems.error(place, 'no security is declared for this operation (OA-6)', 'name a scheme, or write security: [{}] to make it public')
-    return []
-  }
-  if (operation.security !== undefined) checkSecurity(operation.security, pointerTo(place, 'security'), context)
-  checkConditions(conditions, security, segments, at, context)
-  if (security.length === 0) return [[]]
-  return security.map((requirement) =>
-    Object.entries(requirement).map(([scheme, scopes]): TermConfig => {
-      const require = Object.hasOwn(conditions, scheme) ? conditions[scheme] : undefined
-      return { scheme, scopes, ...present('require', require as Conditions | undefined) }
-    }),
-  )
-}
-
-export function checkSecurity(
-  security: SecurityRequirements,
-  pointer: string,
-  { schemeNames, reading: { problems } }: Pick<RouteContext, 'schemeNames' | 'reading'>,
-): void {
-  for (const [index, requirement] of security.entries()) {
-    for (const scheme of Object.keys(requirement)) {
-      if (schemeNames.has(scheme)) continue
-      const isUri = /[:/#]/u.test(scheme)
-      const message = isUri
-        ? 'a scheme is named as in components.securitySchemes, not by a URI (OA-5)'
-        : `unknown security scheme ${JSON.stringify(scheme)} (OA-5)`
-      problems.error(pointerTo(pointer, index, scheme), message, isUri ? undefined : didYouMean(scheme, schemeNames))
-    }
-  }
-}
-
-type Require = NonNullable<NonNullable<Operation['x-portcullis']>['require']>
-function checkConditions(
-  conditions: Require,
-  security: SecurityRequirements,
-  segments: readonly Segment[],
-  pointer: string,
-  context: RouteContext,
-): void {
-  const { problems } = context.reading
-  const asked = new Set(security.flatMap((requirement) => Object.keys(requirement)))
-  const parameters = new Set(parameterNames(segments))
-  for (const [scheme, condition] of Object.entries(conditions)) {
-    const at = pointerTo(pointer, scheme)
-    if (!checkName(scheme, context.schemeNames, 'scheme', at, problems)) continue
-    if (!asked.has(scheme)) problems.error(at, `no alternative of this operation asks for ${scheme}, so this would never hold anyone up`)
-    for (const parameter of Object.keys(condition.pathParameters ?? {}))
-      checkName(parameter, parameters, 'path parameter', pointerTo(at, 'pathParameters', parameter), problems)
-    if (Object.keys(condition).length === 0) problems.error(at, 'an empty condition requires nothing')
-  }
-}
-
-function checkLimits(
-  names: readonly string[],
-  alternatives: readonly Alternative[],
-  pointer: string,
-  { limits, schemes, reading }: RouteContext,
-): void {
-  for (const name of names) {
-    const limit = limits.get(name)
-    const index = limit === undefined ? undefined : uncountableBy(limit, alternatives, schemes)
-    if (index === undefined) continue
-    const who = (alternatives[index] ?? []).map(({ scheme }) => scheme).join(' and ') || 'anonymous callers'
-    reading.problems.error(
-      pointer,
-      `the limit ${JSON.stringify(name)} cannot count ${who}`,
-      'add to its "by" what they all have: subject for tokens, address for everybody',
-    )
-  }
 }

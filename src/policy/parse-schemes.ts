@@ -16,7 +16,7 @@ export interface ReadScheme {
 }
 type Kind = SchemeConfig['kind']
 const KINDS: readonly Kind[] = ['jwt', 'api-key', 'http-signature', 'mutual-tls']
-const LATER: readonly string[] = ['introspection', 'webhook', 'session']
+const LATER: ReadonlySet<string> = new Set(['introspection', 'webhook', 'session'])
 
 /** One Security Scheme Object; `undefined`, with its problems reported, where it does not hold. */
 export function parseScheme(name: string, value: unknown, pointer: string, reading: Reading): ReadScheme | undefined {
@@ -87,7 +87,7 @@ function kindOf(type: SchemeType, value: Record<string, unknown>, pointer: strin
     problems.error(pointer, 'a bearer scheme must say what the token is', `write x-portcullis: { kind: jwt } or { kind: api-key }`)
     return undefined
   }
-  if (typeof kind === 'string' && LATER.includes(kind)) {
+  if (typeof kind === 'string' && LATER.has(kind)) {
     problems.error(place, `kind ${JSON.stringify(kind)} is not available in this version`)
     return undefined
   }
@@ -160,23 +160,13 @@ function isReservedField(field: string): boolean {
 const DEFAULT_COMPONENTS = ['@method', '@authority', '@path', '@query']
 const DERIVED: ReadonlySet<string> = new Set(['@method', '@target-uri', '@authority', '@scheme', '@request-target', '@path', '@query'])
 
-/** HS-10: a signature that does not say which request it signs would open others. */
 function parseHttpSignature(
   { name, place }: SchemeSource,
   extension: v.InferOutput<typeof httpSignatureSchema>,
-  { problems }: Reading,
+  reading: Reading,
 ): SchemeConfig {
   const components = extension.components ?? DEFAULT_COMPONENTS
-  const where = pointerTo(place, 'components')
-  for (const [index, component] of components.entries()) {
-    if (component.startsWith('@')) checkName(component, DERIVED, 'component', pointerTo(where, index), problems)
-    if (components.indexOf(component) !== index)
-      problems.error(pointerTo(where, index), `the component ${component} stands in the list twice (HS-3)`)
-  }
-  const has = (...wanted: readonly string[]): boolean => wanted.every((component) => components.includes(component))
-  const coversTarget = has('@target-uri') || has('@authority', '@path', '@query') || has('@authority', '@request-target')
-  if (!has('@method') || !coversTarget)
-    problems.error(where, 'the components must cover @method and the target: @target-uri, or @authority, @path and @query (HS-10)')
+  checkComponents(components, pointerTo(place, 'components'), reading)
   return {
     kind: 'http-signature',
     name,
@@ -190,4 +180,17 @@ function parseHttpSignature(
     maxBodyBytes: extension.maxBodyBytes ?? 1_048_576,
     consumerOptional: extension.consumer === 'any',
   }
+}
+
+/** HS-10: a signature that does not say which request it signs would open others. */
+function checkComponents(components: readonly string[], pointer: string, { problems }: Reading): void {
+  for (const [index, component] of components.entries()) {
+    if (component.startsWith('@')) checkName(component, DERIVED, 'component', pointerTo(pointer, index), problems)
+    if (components.indexOf(component) !== index)
+      problems.error(pointerTo(pointer, index), `the component ${component} stands in the list twice (HS-3)`)
+  }
+  const has = (...wanted: readonly string[]): boolean => wanted.every((component) => components.includes(component))
+  const coversTarget = has('@target-uri') || has('@authority', '@path', '@query') || has('@authority', '@request-target')
+  if (!has('@method') || !coversTarget)
+    problems.error(pointer, 'the components must cover @method and the target: @target-uri, or @authority, @path and @query (HS-10)')
 }

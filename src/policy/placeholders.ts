@@ -132,21 +132,21 @@ function partsOf(document: unknown): [string, unknown][] {
   return parts
 }
 function partsOfPaths(at: string, paths: unknown): [string, unknown][] {
-  if (!isObject(paths)) return []
-  return Object.entries(paths).flatMap(([path, item]): [string, unknown][] => {
-    const pointer = pointerTo(at, path)
-    const operations = isObject(item) ? Object.entries(item).map(([key, value]): [string, unknown] => [pointerTo(pointer, key), value]) : []
-    const own = [[pointer, item] as [string, unknown], ...operations].filter((entry): entry is [string, Record<string, unknown>] =>
-      isObject(entry[1]),
-    )
-    const named: [string, unknown] = [pointer, path]
-    return [
-      named,
-      ...own.flatMap(([place, value]) =>
-        ['operationId', 'security', 'x-portcullis'].map((key): [string, unknown] => [pointerTo(place, key), value[key]]),
-      ),
-    ]
-  })
+  const items = membersOf(at, paths)
+  const operations = items.flatMap(([pointer, item]) => membersOf(pointer, item))
+  const additional = operations
+    .filter(([pointer]) => pointer.endsWith('/additionalOperations'))
+    .flatMap(([pointer, methods]) => membersOf(pointer, methods))
+  const read = [...items, ...operations, ...additional].flatMap(([pointer, value]) =>
+    membersOf(pointer, value).filter(([, , key]) => key === 'operationId' || key === 'security' || key === 'x-portcullis'),
+  )
+  return [
+    ...items.map(([pointer, , path]): [string, unknown] => [pointer, path]),
+    ...read.map(([pointer, value]): [string, unknown] => [pointer, value]),
+  ]
+}
+function membersOf(pointer: string, value: unknown): [pointer: string, value: unknown, key: string][] {
+  return isObject(value) ? Object.entries(value).map(([key, member]) => [pointerTo(pointer, key), member, key]) : []
 }
 
 function trieAt(pointer: string): Trie | undefined {

@@ -21,17 +21,18 @@ export function checkUrl(value: string, pointer: string, reading: Reading, optio
   if (isOpen(value, reading)) return undefined
   const { problems } = reading
   const url = URL.canParse(value) ? new URL(value) : undefined
-  if (url === undefined) {
-    problems.error(pointer, 'not an absolute URL')
-    return undefined
-  }
+  if (url === undefined) problems.error(pointer, 'not an absolute URL')
+  else checkParts(url, value, pointer, reading)
+  if (url !== undefined && value.includes('?') && options.query !== true) problems.error(pointer, 'the URL must not hold a query')
+  return url
+}
+
+function checkParts(url: URL, value: string, pointer: string, { problems, isLocal }: Reading): void {
   const isLoopback = url.protocol === 'http:' && LOOPBACK.test(url.hostname)
-  if (url.protocol !== 'https:' && !(isLoopback && reading.isLocal))
+  if (url.protocol !== 'https:' && !(isLoopback && isLocal))
     problems.error(pointer, 'the URL must be https', isLoopback ? 'http to loopback is for `portcullis dev` alone' : undefined)
   if (url.username !== '' || url.password !== '') problems.error(pointer, 'the URL must not hold user information')
   if (value.includes('#')) problems.error(pointer, 'the URL must not hold a fragment')
-  if (value.includes('?') && options.query !== true) problems.error(pointer, 'the URL must not hold a query')
-  return url
 }
 
 /** Refuses names that nothing declares. */

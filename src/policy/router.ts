@@ -60,7 +60,7 @@ function insert(root: Node, route: Route): void {
   }
   leaf ??= node.leaf ??= made()
   if (leaf.template !== route.template) throw new Error(`templates ${leaf.template} and ${route.template} match the same paths`)
-  if (leaf.byMethod.has(route.method)) throw new Error(`two routes for ${route.method} ${route.template}`)
+  if (leaf.byMethod.has(route.method)) throw new Error(`template ${route.template}: two routes for ${route.method}`)
   leaf.byMethod.set(route.method, route)
 }
 
@@ -82,7 +82,13 @@ function find(node: Node, path: string, start: number, values: string[]): Leaf |
   return findVariable(node, path, start, { slash, text }, values)
 }
 
-function findVariable(node: Node, path: string, start: number, segment: { slash: number; text: string }, values: string[]): Leaf | undefined {
+function findVariable(
+  node: Node,
+  path: string,
+  start: number,
+  segment: { slash: number; text: string },
+  values: string[],
+): Leaf | undefined {
   if (node.parameter !== undefined) {
     values.push(segment.text)
     const found = step(node.parameter, path, segment.slash, values)
