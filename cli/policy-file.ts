@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { LineCounter, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseDocument, visit, type Document } from 'yaml'
 import { UsageError } from './command.ts'
 
-export interface Position {
+interface Position {
   /** From 1. */
   readonly line: number
   /** From 1. */
   readonly column: number
 }
-export interface SyntaxProblem extends Position {
+interface SyntaxProblem extends Position {
   readonly message: string
 }
 export interface PolicyFile {

@@ -46,7 +46,7 @@ export const compileCommand: Command = {
 }
 
 /** `policy.yaml` and `production` give `policy.production.yaml`, if there is one. */
-export function fileForEnvironment(path: string, environment: string | undefined): string {
+function fileForEnvironment(path: string, environment: string | undefined): string {
   if (environment === undefined || environment === '') return path
   if (!/^[A-Za-z0-9_-]+$/u.test(environment)) throw new UsageError('CLOUDFLARE_ENV is not the name of an environment')
   const extension = extname(path)

@@ -94,20 +94,19 @@ function report(issue: v.BaseIssue<unknown>, pointer: string, problems: Problems
 }
 
 function unionMessage(issues: readonly v.BaseIssue<unknown>[]): string {
-  return `expected ${[...new Set(issues.map(({ expected }) => wordFor(expected)))].join(' or ')}`
+  return `expected ${[...new Set(issues.map(({ expected }) => wordFor(expected ?? '')))].join(' or ')}`
 }
 
 function messageOf(issue: v.BaseIssue<unknown>): string {
-  if (!issue.message.startsWith('Invalid ')) return issue.message
-  if (issue.input === undefined && issue.expected?.startsWith('"') === true && issue.received === 'undefined') {
-    return issue.type === 'object' || issue.type === 'loose_object' ? `the field ${issue.expected} is missing` : `expected ${wordFor(issue.expected)}`
-  }
-  if (issue.type === 'picklist' || issue.type === 'literal' || issue.type === 'variant') {
-    const options = (issue.expected ?? '').replaceAll(/[()"]/gu, '').split(' | ')
-    const hint = typeof issue.input === 'string' ? didYouMean(issue.input, options) : undefined
-    return `expected ${options.join(', ')}${hint === undefined ? '' : SUGGESTION + hint}`
-  }
-  return `expected ${wordFor(issue.expected)}${issue.input === undefined ? '' : `, found ${kindOf(issue.input)}`}`
+  const { type, input, message } = issue
+  const expected = issue.expected ?? ''
+  if (!message.startsWith('Invalid ')) return message
+  if (input === undefined)
+    return type.endsWith('object') && expected.startsWith('"') ? `the field ${expected} is missing` : `expected ${wordFor(expected)}`
+  if (type !== 'picklist' && type !== 'literal') return `expected ${wordFor(expected)}, found ${kindOf(input)}`
+  const options = expected.replaceAll(/[()"]/gu, '').split(' | ')
+  const hint = typeof input === 'string' ? didYouMean(input, options) : undefined
+  return `expected ${options.join(', ')}${hint === undefined ? '' : SUGGESTION + hint}`
 }
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -117,8 +116,8 @@ const WORDS: Readonly<Record<string, string>> = {
   Object: 'an object',
   Array: 'a list',
 }
-function wordFor(expected: string | null): string {
-  return WORDS[expected ?? ''] ?? expected ?? 'something else'
+function wordFor(expected: string): string {
+  return WORDS[expected] ?? expected
 }
 function kindOf(value: unknown): string {
   if (value === null) return 'null'

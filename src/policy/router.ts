@@ -1,7 +1,7 @@
 import type { Route } from './policy.ts'
 import { parameterNames, parseTemplate, type Segment } from './template.ts'
 
-export interface RouteMatch {
+interface RouteMatch {
   /** Routes of the matched template by method. */
   readonly byMethod: ReadonlyMap<string, Route>
   /** Percent-decoded; without a prototype, so that no name is there by chance. */

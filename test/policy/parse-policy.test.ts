@@ -22,6 +22,7 @@ const scheme =
   (value: unknown): Change =>
   (d) =>
     void (d.components.securitySchemes.extra = value)
+const extraOf = (value: unknown) => policyOf(scheme(value)).schemes[4]
 const jwt =
   (extension: object): Change =>
   (d) =>
@@ -84,7 +85,7 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
   ['an unknown scheme at the root', (d) => (d.security = [{ nobody: [] }]), '/security/0/nobody', /unknown security scheme/u],
   ['a security that is no list', get({ security: { user: [] } }), `${G}/security`, /expected a list/u],
   ['a scope that is none', get({ security: [{ user: ['a b'] }] }), `${G}/security/0/user/0`, /not a scope/u],
-  ['17 alternatives', get({ security: Array(17).fill({ app: [] }) }), `${G}/security`, /more than 16/u],
+  ['17 alternatives', get({ security: Array.from({ length: 17 }, () => ({ app: [] })) }), `${G}/security`, /more than 16/u],
   // Schemes
   ['an unknown type', scheme({ type: 'apikey' }), `${EXTRA}/type`, /expected a type/u],
   ['a scheme that is no object', scheme([]), EXTRA, /expected an object/u],
@@ -340,18 +341,17 @@ describe('parsePolicy()', () => {
   })
 
   test('kinds from the type, and consumer: any', () => {
-    const kinds = (value: unknown) => policyOf(scheme(value)).schemes[4]
-    expect(kinds({ type: 'http', scheme: 'BEARER', 'x-portcullis': { kind: 'api-key' } })).toMatchObject({
+    expect(extraOf({ type: 'http', scheme: 'BEARER', 'x-portcullis': { kind: 'api-key' } })).toMatchObject({
       kind: 'api-key',
       carrier: { in: 'bearer' },
     })
-    expect(kinds({ type: 'oauth2', flows: {}, 'x-portcullis': { issuer: 'https://i.example', audience: ['a', 'b'] } })).toMatchObject({
+    expect(extraOf({ type: 'oauth2', flows: {}, 'x-portcullis': { issuer: 'https://i.example', audience: ['a', 'b'] } })).toMatchObject({
       kind: 'jwt',
     })
-    expect(kinds({ type: 'apiKey', in: 'query', name: 'k', 'x-portcullis': { allowOutsideHeader: true } })).toMatchObject({
+    expect(extraOf({ type: 'apiKey', in: 'query', name: 'k', 'x-portcullis': { allowOutsideHeader: true } })).toMatchObject({
       carrier: { in: 'query', name: 'k' },
     })
-    expect(kinds({ type: 'http', scheme: 'signature', 'x-portcullis': { consumer: 'any' } })).toMatchObject({ consumerOptional: true })
+    expect(extraOf({ type: 'http', scheme: 'signature', 'x-portcullis': { consumer: 'any' } })).toMatchObject({ consumerOptional: true })
   })
 
   test('JB-6: each of several issuers has its own keys; audiences and algorithms are inherited', () => {

@@ -6,18 +6,23 @@ import { policySchema } from '../../../scripts/policy-schema.ts'
 const read = (path: string): string => readFileSync(resolve(import.meta.dirname, '../../..', path), 'utf8')
 
 /** Names of all fields under an `x-portcullis`, wherever it is. */
-function fieldsOf(schema: unknown, definitions: Record<string, unknown>, isOurs = false, seen = new Set<string>()): string[] {
+function fieldsOf(schema: unknown, definitions: Record<string, unknown>, isOurs = false, seen: ReadonlySet<string> = new Set()): string[] {
   if (typeof schema !== 'object' || schema === null) return []
-  return Object.entries(schema).flatMap(([key, value]: [string, unknown]) => {
-    if (key === '$ref' && isOurs && !seen.has(String(value))) {
-      const name = String(value).replace('#/$defs/', '')
-      return fieldsOf(definitions[name], definitions, true, new Set([...seen, String(value)]))
-    }
-    if (key !== 'properties') return fieldsOf(value, definitions, isOurs, seen)
-    const properties = Object.entries(value as Record<string, unknown>)
-    const inner = properties.flatMap(([name, field]) => fieldsOf(field, definitions, isOurs || name === 'x-portcullis', seen))
-    return isOurs ? [...Object.keys(value as object), ...inner] : inner
-  })
+  const found: string[] = []
+  for (const [key, value] of Object.entries(schema) as [string, unknown][]) {
+    const reference = key === '$ref' && isOurs ? String(value) : ''
+    const isNew = reference !== '' && !seen.has(reference)
+    if (isNew) found.push(...fieldsOf(definitions[reference.replace('#/$defs/', '')], definitions, true, new Set([...seen, reference])))
+    if (key === 'properties') found.push(...propertiesOf(value as object, definitions, isOurs, seen))
+    else found.push(...fieldsOf(value, definitions, isOurs, seen))
+  }
+  return found
+}
+function propertiesOf(properties: object, definitions: Record<string, unknown>, isOurs: boolean, seen: ReadonlySet<string>): string[] {
+  const found = isOurs ? Object.keys(properties) : []
+  for (const [name, field] of Object.entries(properties))
+    found.push(...fieldsOf(field, definitions, isOurs || name === 'x-portcullis', seen))
+  return found
 }
 
 describe('schema/policy.schema.json', () => {
