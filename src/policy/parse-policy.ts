@@ -69,7 +69,7 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
   const servers = readOptional(serversSchema, root['servers'], '/servers', reading)
   const { hosts, basePath } = parseServers(servers ?? [], '/servers', reading)
   const schemes = readSchemes(root, reading)
-  const extension = readExtension(root['x-portcullis'] ?? {}, schemes.names, reading)
+  const extension = readExtension(root['x-portcullis'] === undefined ? {} : root['x-portcullis'], schemes.names, reading)
   const security = readOptional(securitySchema, root['security'], '/security', reading)
   if (security !== undefined) checkSecurity(security, '/security', { schemeNames: schemes.names, reading })
   if (!isObject(root['paths']))

@@ -244,8 +244,7 @@ function claimId(
 ): string {
   const id = operationId ?? `${method} ${path}`
   const other = ids.get(id)
-  if (other !== undefined && operationId !== undefined)
-    problems.error(pointerTo(place, 'operationId'), `this operationId is already that of #${other}`)
+  if (other !== undefined) problems.error(pointerTo(place, 'operationId'), `this operationId is already that of #${other}`)
   if (other === undefined) ids.set(id, place)
   return id
 }

@@ -32,7 +32,7 @@ export function parseScheme(name: string, value: unknown, pointer: string, readi
     problems.error(pointerTo(place, 'binding'), 'sender-constrained tokens ("binding") are not available in this version')
     return undefined
   }
-  const read = readExtension(kind, { name, head, extension: extension ?? {}, pointer, place }, reading)
+  const read = readExtension(kind, { name, head, extension: extension === undefined ? {} : extension, pointer, place }, reading)
   return read === undefined
     ? undefined
     : { config: read.config, pruned: { ...head, ...(extension === undefined ? {} : { 'x-portcullis': read.extension }) } }

@@ -78,6 +78,8 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
   ['a base path no request can have', (d) => (d.servers = [{ url: 'https://a.example.com/v1/../v2' }]), '/servers/0/url', /base path/u],
   ['servers of a path', (d) => (d.paths['/status'].servers = []), '/paths/~1status/servers', /not available/u],
   ['servers of an operation', get({ servers: [] }), `${G}/servers`, /not available/u],
+  ['an extension of nothing', (d) => (d['x-portcullis'] = null), X, /expected an object/u],
+  ['an extension of a scheme of nothing', scheme({ type: 'apiKey', in: 'header', name: 'X', 'x-portcullis': null }), `${EXTRA}/x-portcullis`, /expected an object/u],
   // Security
   ['OA-6: no security anywhere', (d) => delete d.paths['/status'].get.security, '/paths/~1status/get', /no security/u],
   ['OA-5: an unknown scheme', get({ security: [{ usr: [] }] }), `${G}/security/0/usr`, /unknown security scheme/u],
