@@ -1,4 +1,4 @@
-import { formatRecord } from './insight/record.ts'
+import { formatRecord, type DecisionRecord } from './insight/record.ts'
 import { deny, type Refusal } from './policy/denial.ts'
 import type { Caller, Tried } from './policy/evaluate.ts'
 import type { LinkedRoute } from './policy/link.ts'
@@ -52,24 +52,18 @@ function bug(error: unknown): { refusal: Refusal } {
 
 function record(passage: Passage, status: number, code: string, refusal: Refusal | undefined, log: Log): void {
   const { request, requestId, linkedRoute, caller, now } = passage
-  const tried = refusal === undefined ? undefined : triedOf(refusal)
-  const fault = refusal !== undefined && 'detail' in refusal ? refusal.detail : undefined
-  const run = async (): Promise<void> => {
-    log(
-      formatRecord({
-        requestId,
-        method: request.method,
-        status,
-        code,
-        at: now,
-        ...(linkedRoute === undefined ? {} : { route: linkedRoute.route.id }),
-        ...(caller === undefined ? {} : { caller }),
-        ...(tried === undefined ? {} : { tried }),
-        ...(fault === undefined ? {} : { fault }),
-      }),
-    )
+  const record: DecisionRecord = {
+    requestId,
+    method: request.method,
+    route: linkedRoute?.route.id,
+    status,
+    code,
+    at: now,
+    caller,
+    tried: refusal === undefined ? undefined : triedOf(refusal),
+    fault: refusal !== undefined && 'detail' in refusal ? refusal.detail : undefined,
   }
-  passage.deferred.push({ name: 'record', run })
+  passage.deferred.push({ name: 'record', run: async () => log(formatRecord(record)) })
 }
 
 function triedOf(refusal: Refusal): readonly Tried[] | undefined {

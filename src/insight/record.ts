@@ -5,14 +5,14 @@ export interface DecisionRecord {
   readonly requestId: string
   readonly method: string
   /** Path template; absent where no route matched. The path itself may hold personal data. */
-  readonly route?: string
+  readonly route: string | undefined
   readonly status: number
   /** Stable code of the refusal, or `forwarded`. */
   readonly code: string
-  readonly caller?: Caller
-  readonly tried?: readonly Tried[]
+  readonly caller: Caller | undefined
+  readonly tried: readonly Tried[] | undefined
   /** Why the gate itself failed. */
-  readonly fault?: string
+  readonly fault: string | undefined
   /** Milliseconds since the epoch at which the request arrived. */
   readonly at: number
 }

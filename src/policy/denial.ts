@@ -42,18 +42,6 @@ export async function deny(refusal: Refusal, requestId: string): Promise<Denial>
 
 async function problemOf(refusal: Refusal): Promise<Problem> {
   switch (refusal.at) {
-    case 'target':
-      return refusal.fault === 'too_long' ? PLAIN.tooLong : { ...PLAIN.target, detail: TARGET_FAULTS[refusal.fault] }
-    case 'host':
-    case 'path':
-    case 'preflight':
-    case 'uncountable':
-    case 'bug':
-      return PLAIN[refusal.at]
-    case 'method':
-      return { ...PLAIN.method, fields: [['allow', refusal.allow.join(', ')]] }
-    case 'content':
-      return { ...PLAIN.content, detail: `At most ${refusal.maxBodyBytes} bytes are taken here.` }
     case 'evaluate':
       return deniedByEvaluation(refusal.tried, refusal.context)
     case 'consume':
@@ -62,8 +50,24 @@ async function problemOf(refusal: Refusal): Promise<Problem> {
       return overLimit(refusal.admission)
     case 'dependency':
       return unavailable(refusal.dependency === 'policy' ? 'policy-unavailable' : 'dependency-unavailable', 5)
+    default:
+      return plainProblem(refusal)
+  }
+}
+
+/** What is said of the request itself, whoever sent it. */
+function plainProblem(refusal: Exclude<Refusal, { at: 'evaluate' | 'consume' | 'limit' | 'dependency' }>): Problem {
+  switch (refusal.at) {
+    case 'target':
+      return refusal.fault === 'too_long' ? PLAIN.tooLong : { ...PLAIN.target, detail: TARGET_FAULTS[refusal.fault] }
+    case 'method':
+      return { ...PLAIN.method, fields: [['allow', refusal.allow.join(', ')]] }
+    case 'content':
+      return { ...PLAIN.content, detail: `At most ${refusal.maxBodyBytes} bytes are taken here.` }
     case 'origin':
       return PLAIN[refusal.failure]
+    default:
+      return PLAIN[refusal.at]
   }
 }
 
