@@ -52,7 +52,7 @@ function bug(error: unknown): { refusal: Refusal } {
 
 function record(passage: Passage, status: number, code: string, refusal: Refusal | undefined, log: Log): void {
   const { request, requestId, linkedRoute, caller, now } = passage
-  const record: DecisionRecord = {
+  const line: DecisionRecord = {
     requestId,
     method: request.method,
     route: linkedRoute?.route.id,
@@ -63,7 +63,7 @@ function record(passage: Passage, status: number, code: string, refusal: Refusal
     tried: refusal === undefined ? undefined : triedOf(refusal),
     fault: refusal !== undefined && 'detail' in refusal ? refusal.detail : undefined,
   }
-  passage.deferred.push({ name: 'record', run: async () => log(formatRecord(record)) })
+  passage.deferred.push({ name: 'record', run: async () => log(formatRecord(line)) })
 }
 
 function triedOf(refusal: Refusal): readonly Tried[] | undefined {
