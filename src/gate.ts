@@ -9,6 +9,7 @@ import { createAssertionSigner } from './origin/assertion.ts'
 import { linkPolicy } from './policy/link.ts'
 import { loadPolicy } from './policy/load-policy.ts'
 import type { Policy } from './policy/policy.ts'
+import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { createRevocations } from './revocation/feed-client.ts'
 import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
@@ -19,7 +20,7 @@ export interface Gate {
 }
 
 /** Tests put their own clock, origin and log here. */
-export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'now' | 'log'>>
+export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'now' | 'log'>> & { readonly replay?: ReplayMemory }
 
 const OWN_PATHS = /^https?:\/\/[^/?#]+\/\.(?:portcullis|well-known\/portcullis)(?:\/|$|\?)/iu
 
@@ -57,11 +58,12 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     environment: bindings.PORTCULLIS_ENVIRONMENT ?? 'local',
   })
   const directory = createPolicyDirectory(policy)
+  const fetcher: typeof fetch = overrides.fetch ?? (async (input, init) => fetch(input, init))
   const dependencies = {
     directory,
     rootSecret,
-    replay: createReplayMemory(bindings.REPLAY),
-    fetch: async (input: string, init?: RequestInit): Promise<Response> => fetch(input, { ...init, redirect: 'manual' }),
+    replay: overrides.replay ?? createReplayMemory(bindings.REPLAY),
+    fetch: async (input: string, init?: RequestInit): Promise<Response> => fetcher(input, { ...init, redirect: 'manual' }),
     isLocal,
   }
   const { boundSeconds } = policy.revocation
@@ -73,7 +75,7 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     revocations: overrides.revocations ?? createRevocations(bindings.REVOCATIONS, { boundSeconds }),
     assertions,
     localAuthorities: localAuthorities ?? new Set(),
-    fetch: overrides.fetch ?? (async (input, init) => fetch(input, init)),
+    fetch: fetcher,
     now: overrides.now ?? Date.now,
     log: overrides.log,
   })

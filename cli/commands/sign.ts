@@ -1,0 +1,116 @@
+import { createHash, createHmac, createPrivateKey, randomBytes, sign as signBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type Command, UsageError } from '../command.ts'
+import { readEnvFile } from '../settings.ts'
+
+const HELP = `Usage: portcullis sign --keyid ID [options] URL
+
+Prints the header fields of an RFC 9421 signature, for curl:
+  export PORTCULLIS_SIGNING_SECRET=...
+  portcullis sign --keyid acme-1 --method POST --data '{}' URL | curl -H @- --data '{}' URL
+
+  --keyid ID            the key's public name
+  --method METHOD       default GET, or POST with data
+  --data TEXT           the content; its SHA-256 is signed as Content-Digest
+  --data-file FILE      the same from a file
+  --header 'Name: v'    a field that is sent too, for --cover
+  --cover NAME          sign this field
+  --created SECONDS     default now
+  --nonce TEXT          default random
+  --env-file FILE       read PORTCULLIS_SIGNING_SECRET from FILE
+
+The secret is base64url or base64 of at least 32 bytes, or an Ed25519 private key as JWK; it is never taken from a flag.`
+
+const OPTIONS = {
+  keyid: { type: 'string' },
+  method: { type: 'string' },
+  data: { type: 'string' },
+  'data-file': { type: 'string' },
+  header: { type: 'string', multiple: true },
+  cover: { type: 'string', multiple: true },
+  created: { type: 'string' },
+  nonce: { type: 'string' },
+  'env-file': { type: 'string' },
+} as const
+type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+
+export const signCommand: Command = {
+  name: 'sign',
+  summary: 'sign a request (RFC 9421) and print its header fields for curl',
+  help: HELP,
+  async run(args, terminal) {
+    const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
+    const [url, ...rest] = positionals
+    if (url === undefined || rest.length > 0 || !URL.canParse(url)) throw new UsageError('give one URL: portcullis sign --keyid ID URL')
+    if (values.keyid === undefined || !/^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/u.test(values.keyid))
+      throw new UsageError('say which key signs: --keyid ID')
+    const content = contentOf(values)
+    const digest = content === undefined ? undefined : `sha-256=:${createHash('sha256').update(content).digest('base64')}:`
+    const components = componentsOf(values, new URL(url), digest)
+    const parameters = parametersOf(values, [...components.keys()])
+    const base = [...[...components].map(([name, value]) => `"${name}": ${value}`), `"@signature-params": ${parameters}`].join('\n')
+    if (digest !== undefined) terminal.out(`Content-Digest: ${digest}`)
+    terminal.out(`Signature-Input: sig=${parameters}`)
+    terminal.out(`Signature: sig=:${signatureOf(base, secretOf(values)).toString('base64')}:`)
+    return 0
+  },
+}
+
+function contentOf({ data, 'data-file': file }: Options): Buffer | undefined {
+  if (data !== undefined && file !== undefined) throw new UsageError('--data and --data-file are two contents; give one')
+  if (file !== undefined) return readFileSync(file)
+  return data === undefined ? undefined : Buffer.from(data)
+}
+
+/** What is signed, in order (RFC 9421 §2.2, §2.1). */
+function componentsOf(
+  { method, data, 'data-file': file, header = [], cover = [] }: Options,
+  url: URL,
+  digest: string | undefined,
+): Map<string, string> {
+  const fields = new Map(
+    header.map((line) => [line.slice(0, line.indexOf(':')).trim().toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+  )
+  const components = new Map([
+    ['@method', method?.toUpperCase() ?? (data === undefined && file === undefined ? 'GET' : 'POST')],
+    ['@authority', url.host],
+    ['@path', url.pathname],
+    ['@query', url.search === '' ? '?' : url.search],
+  ])
+  for (const name of cover.map((covered) => covered.toLowerCase())) {
+    const value = fields.get(name)
+    if (value === undefined) throw new UsageError(`--cover ${name} needs its value: --header '${name}: …'`)
+    components.set(name, value)
+  }
+  if (digest !== undefined) components.set('content-digest', digest)
+  return components
+}
+
+function parametersOf({ keyid, created, nonce }: Options, names: readonly string[]): string {
+  const seconds = created === undefined ? Math.floor(Date.now() / 1000) : Number(created)
+  if (!Number.isInteger(seconds)) throw new UsageError('--created takes whole seconds since the epoch')
+  const once = nonce ?? randomBytes(16).toString('base64url')
+  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/u.test(once))
+    throw new UsageError('--nonce takes up to 256 printable characters without quote or backslash')
+  return `(${names.map((name) => `"${name}"`).join(' ')});created=${seconds};keyid="${keyid}";nonce="${once}"`
+}
+
+function secretOf(values: Options): string {
+  const envFile = values['env-file']
+  const secret =
+    process.env['PORTCULLIS_SIGNING_SECRET'] ?? (envFile === undefined ? undefined : readEnvFile(envFile)['PORTCULLIS_SIGNING_SECRET'])
+  if (secret === undefined || secret === '') throw new UsageError('set PORTCULLIS_SIGNING_SECRET (or give it in --env-file)')
+  return secret
+}
+
+function signatureOf(base: string, secret: string): Buffer {
+  if (secret.startsWith('{')) {
+    const key = createPrivateKey({ key: JSON.parse(secret) as JsonWebKey, format: 'jwk' })
+    if (key.asymmetricKeyType !== 'ed25519') throw new UsageError('the private key in PORTCULLIS_SIGNING_SECRET must be Ed25519')
+    return signBytes(null, Buffer.from(base), key)
+  }
+  if (!/^[A-Za-z0-9+/_-]{43,}={0,2}$/u.test(secret))
+    throw new UsageError('PORTCULLIS_SIGNING_SECRET must be base64 or base64url of at least 32 bytes, or an Ed25519 private JWK')
+  return createHmac('sha256', Buffer.from(secret, 'base64')).update(base).digest()
+}

@@ -1,0 +1,122 @@
+import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../credentials/imported-key.ts'
+import { isIssuedKey, KEY_PREFIXES, parseKey, type ParsedKey } from '../../credentials/key-format.ts'
+import type { Attempt, Authenticator, Carrier, Principal, Rejected, Remedy, Shortfall, Verdict } from '../authenticator.ts'
+import type { SchemeDependencies } from '../index.ts'
+import type { ApiKeyConfig } from './config.ts'
+import { findKey } from './find-key.ts'
+
+/** Keys kept verified, and how much memory their texts may take, in characters. */
+const MAX_KEPT_LENGTH = 2 * 1024 * 1024
+const REALM = 'portcullis'
+
+/**
+ * API keys (docs/api-keys.md). A key that the gate issued verifies itself, without any read; a key made elsewhere is known by its
+ * peppered hash. Unknown, malformed and forged keys are one answer (AK-8).
+ */
+export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, rootSecret }: SchemeDependencies): Authenticator {
+  const kind = config.purpose
+  /** Only what verified: nobody can fill it with guesses. Expiry, revocation, plan and consumer are asked on every request. */
+  const verified = new Map<string, ParsedKey>()
+  let keptLength = 0
+
+  const keep = (text: string, key: ParsedKey): void => {
+    if (keptLength + text.length > MAX_KEPT_LENGTH) {
+      verified.clear()
+      keptLength = 0
+    }
+    verified.set(text, key)
+    keptLength += text.length
+  }
+
+  const verify = async (text: string, now: number): Promise<Verdict> => {
+    const known = verified.get(text)
+    if (known !== undefined) return admitIssued(known, now)
+    const key = parseKey(text)
+    if (key === undefined) return kind === 'admin' ? rejected('unknown_key') : verifyImported(text)
+    if (key.kind !== kind || !(await isIssuedKey(rootSecret, key))) return rejected('unknown_key')
+    keep(text, key)
+    return admitIssued(key, now)
+  }
+
+  const verifyImported = async (text: string): Promise<Verdict> => {
+    if (text.length > MAX_IMPORTED_KEY_LENGTH) return rejected('malformed')
+    const digests = await importedKeyDigests(rootSecret, text)
+    // The pepper makes the digest a secret-keyed value: a look-up by it tells nobody anything about a stored key.
+    const key = digests.map((digest) => directory.importedKey(digest)).find((found) => found !== undefined)
+    if (key === undefined) return rejected('unknown_key')
+    return admit({ ...key, expiresAt: Number.POSITIVE_INFINITY })
+  }
+
+  const admitIssued = (key: ParsedKey, now: number): Verdict => {
+    if (key.expiresAt <= now) return { ...rejected('expired'), authentic: true }
+    if (kind === 'admin') return { status: 'verified', principal: principalOf(key, new Set(key.scopes)) }
+    return admit(key)
+  }
+
+  /** Whom the key names must still be known: an unknown plan is never unlimited. */
+  const admit = (key: Admitted): Verdict => {
+    const consumer = directory.consumer(key.consumer)
+    if (consumer === undefined) return { ...rejected('unknown_consumer'), authentic: true }
+    const planName = key.plan ?? consumer.plan
+    const plan = planName === undefined ? undefined : directory.plan(planName)
+    if (planName !== undefined && plan === undefined) return { ...rejected('unknown_plan'), authentic: true }
+    return { status: 'verified', principal: principalOf(key, effectiveScopes(key.scopes, plan?.scopes)) }
+  }
+
+  const principalOf = (key: Admitted, scopes: ReadonlySet<string>): Principal => ({
+    scheme: config.name,
+    kind: 'api-key',
+    issuer: REALM,
+    subject: key.consumer,
+    consumer: key.consumer,
+    credentialId: key.id,
+    scopes,
+    claims: {},
+    expiresAt: key.expiresAt,
+    ...(key.plan === undefined ? {} : { plan: key.plan }),
+    ...(key.generation === undefined ? {} : { generation: key.generation }),
+    ...(key.issuedAt === undefined ? {} : { issuedAt: key.issuedAt }),
+  })
+
+  return {
+    name: config.name,
+    kind: 'api-key',
+    carriers: [carrierOf(config)],
+    read(request): Attempt | undefined {
+      const found = findKey(config.carrier, KEY_PREFIXES[kind], request)
+      if (found === undefined) return undefined
+      return async ({ now }) => (found.status === 'found' ? verify(found.key, now) : rejected(found.status))
+    },
+    remedy: async (shortfall) => remedyOf(config, shortfall),
+  }
+}
+
+interface Admitted {
+  readonly id: string
+  readonly consumer: string
+  readonly plan?: string
+  readonly scopes?: readonly string[]
+  readonly generation?: string
+  readonly issuedAt?: number
+  readonly expiresAt: number
+}
+
+const rejected = (reason: Rejected['reason']): Rejected => ({ status: 'rejected', reason })
+
+/** A key's own ∩ its plan's; where one says nothing, the other's; nothing said at all is no scope. */
+function effectiveScopes(own: readonly string[] | undefined, planned: ReadonlySet<string> | undefined): ReadonlySet<string> {
+  if (own === undefined) return planned ?? new Set()
+  return new Set(planned === undefined ? own : own.filter((scope) => planned.has(scope)))
+}
+
+function carrierOf({ carrier }: ApiKeyConfig): Carrier {
+  return carrier.in === 'bearer' ? { in: 'header', name: 'authorization' } : carrier
+}
+
+/** Where to put a key, as a challenge (RFC 9110 §11.6.1). `ApiKey` is no registered scheme; clients that know none skip it. */
+function remedyOf({ carrier }: ApiKeyConfig, shortfall: Shortfall): Remedy {
+  if (carrier.in !== 'bearer') return { challenges: [`ApiKey realm="${REALM}", ${carrier.in}="${carrier.name}"`] }
+  if (shortfall.status === 'insufficient_scope')
+    return { challenges: [`Bearer realm="${REALM}", error="insufficient_scope", scope="${shortfall.required.join(' ')}"`] }
+  return { challenges: [shortfall.status === 'absent' ? `Bearer realm="${REALM}"` : `Bearer realm="${REALM}", error="invalid_token"`] }
+}

@@ -1,0 +1,172 @@
+import { checkContentDigest, type DigestCheck } from '../../http/content-digest.ts'
+import { resolveSigningKey } from '../../credentials/signing-key.ts'
+import type {
+  Attempt,
+  Authenticator,
+  Consumed,
+  Principal,
+  Rejected,
+  RejectionReason,
+  Unavailable,
+  Verdict,
+  VerifyContext,
+} from '../authenticator.ts'
+import type { SchemeDependencies } from '../index.ts'
+import { acceptSignature } from './accept-signature.ts'
+import type { HttpSignatureConfig } from './config.ts'
+import { missingComponent, requiredComponents, timeFault } from './coverage.ts'
+import { signatureBase } from './signature-base.ts'
+import { type MalformedCandidate, readSignatureFields, type SignatureCandidate } from './signature-fields.ts'
+import { createVerificationKeys, type ResolveIssuedKey, type VerificationKey } from './verification-keys.ts'
+
+const CARRIERS = [
+  { in: 'header', name: 'Signature' },
+  { in: 'header', name: 'Signature-Input' },
+] as const
+const CHALLENGE = 'Signature realm="portcullis"'
+/** Shortfalls that a better signature would cure. */
+const CURABLE: ReadonlySet<string> = new Set(['absent', 'rejected'])
+const DIGEST_REASONS: ReadonlySet<string> = new Set<RejectionReason>(['digest_missing', 'digest_mismatch'])
+
+/**
+ * RFC 9421 signatures over the request. Each signature that is this scheme's is held against the whole policy; one that
+ * fails leaves the others standing (§4.3, §7.2.6). `resolveIssuedKey` is there for tests.
+ */
+export function createHttpSignatureAuthenticator(
+  config: HttpSignatureConfig,
+  dependencies: SchemeDependencies,
+  resolveIssuedKey: ResolveIssuedKey = resolveSigningKey,
+): Authenticator {
+  const { directory, replay } = dependencies
+  const keys = createVerificationKeys(directory, dependencies.rootSecret, resolveIssuedKey)
+
+  async function verify(candidate: SignatureCandidate | MalformedCandidate, context: VerifyContext): Promise<Verdict> {
+    if ('malformed' in candidate) return rejected('malformed', candidate.malformed)
+    const fault = policyFault(candidate, config, context)
+    if (fault !== undefined) return fault
+    const base = signatureBase(candidate, { method: context.request.method, target: context.target, headers: context.request.headers })
+    if (base === undefined) return rejected('malformed', 'a covered component is not in the message')
+    let key: VerificationKey | undefined
+    try {
+      key = await keys.find(candidate.keyid)
+    } catch {
+      return { status: 'unavailable', reason: 'secret_unavailable' }
+    }
+    if (key === undefined) return rejected('unknown_key')
+    // The key says which algorithm it is for; the message may only agree (RFC 9421 §7.3.6).
+    if (candidate.alg !== undefined && candidate.alg !== key.algorithm) return rejected('algorithm_not_allowed')
+    const algorithm = key.algorithm === 'ed25519' ? 'Ed25519' : 'HMAC'
+    if (!(await crypto.subtle.verify(algorithm, key.key, candidate.signature, new TextEncoder().encode(base)))) {
+      return rejected('signature_invalid')
+    }
+    keys.keep(candidate.keyid, key)
+    return verifiedBy(candidate, key, context)
+  }
+
+  /** All that follows once the signature holds. */
+  async function verifiedBy(candidate: SignatureCandidate, key: VerificationKey, context: VerifyContext): Promise<Verdict> {
+    if (candidate.components.some(({ name }) => name === 'content-digest')) {
+      const field = context.request.headers.get('content-digest')
+      const reason = DIGEST_FAULTS[await checkContentDigest(field, context.body, config.maxBodyBytes)]
+      if (reason !== undefined) return { status: 'rejected', reason, authentic: true }
+    }
+    const principal = principalOf(key)
+    if ('status' in principal) return principal
+    const { nonce } = candidate
+    return config.nonce && nonce !== undefined
+      ? { status: 'verified', principal, consume: async () => consumeNonce(candidate, nonce, context.now) }
+      : { status: 'verified', principal }
+  }
+
+  /** Scopes are the key's own within its plan's; who or what is unknown is refused, never unlimited. */
+  function principalOf({ key: _key, algorithm: _algorithm, scopes, ...named }: VerificationKey): Principal | Rejected {
+    const consumer = directory.consumer(named.consumer)
+    if (consumer === undefined) return { status: 'rejected', reason: 'unknown_consumer', authentic: true }
+    const planName = named.plan ?? consumer.plan
+    const plan = planName === undefined ? undefined : directory.plan(planName)
+    if (planName !== undefined && plan === undefined) return { status: 'rejected', reason: 'unknown_plan', authentic: true }
+    return {
+      ...named,
+      scheme: config.name,
+      kind: 'http-signature',
+      issuer: 'portcullis',
+      subject: named.consumer,
+      scopes: grantedScopes(scopes, plan?.scopes),
+      claims: {},
+    }
+  }
+
+  async function consumeNonce({ keyid, created }: SignatureCandidate, nonce: string, now: number): Promise<Consumed> {
+    // One second more than the signature can still be accepted: at the last instant of its age it is not over yet.
+    const expiresAt = (created + config.maxAgeSeconds + config.clockToleranceSeconds + 1) * 1000
+    try {
+      const answer = await replay.use({ scope: `http-signature:${keyid}`, id: nonce, expiresAt }, now)
+      return answer === 'fresh' ? { status: 'consumed' } : { status: 'rejected', reason: 'replayed', authentic: true }
+    } catch (error) {
+      return { status: 'unavailable', reason: 'replay_memory_unavailable', detail: error instanceof Error ? error.name : 'unknown' }
+    }
+  }
+
+  return {
+    name: config.name,
+    kind: 'http-signature',
+    carriers: CARRIERS,
+    read(request): Attempt | undefined {
+      const fields = readSignatureFields(request.headers, config.tag)
+      if (fields.status === 'absent') return undefined
+      if (fields.status === 'malformed') return async () => rejected('malformed', fields.detail)
+      return async (context) => {
+        const failed: (Rejected | Unavailable)[] = []
+        for (const candidate of fields.candidates) {
+          const verdict = await verify(candidate, context)
+          if (verdict.status === 'verified') return verdict
+          failed.push(verdict)
+        }
+        return mostTelling(failed)
+      }
+    },
+    async remedy(shortfall, context) {
+      if (!CURABLE.has(shortfall.status)) return undefined
+      const fields: (readonly [string, string])[] = [['Accept-Signature', acceptSignature(config, context.body.isPresent)]]
+      if (shortfall.status === 'rejected' && DIGEST_REASONS.has(shortfall.reason)) fields.push(['Want-Content-Digest', 'sha-256=1'])
+      return { challenges: [CHALLENGE], fields }
+    },
+  }
+}
+
+const DIGEST_FAULTS: Readonly<Record<DigestCheck, RejectionReason | undefined>> = {
+  matches: undefined,
+  missing: 'digest_missing',
+  malformed: 'malformed',
+  mismatch: 'digest_mismatch',
+  too_large: 'content_too_large',
+}
+
+/** What can be judged before any key is looked for. */
+function policyFault(candidate: SignatureCandidate, config: HttpSignatureConfig, { body, now }: VerifyContext): Rejected | undefined {
+  const missing = missingComponent(candidate, requiredComponents(config, body.isPresent))
+  if (missing === '"content-digest"') return rejected('digest_missing', 'content-digest is not covered')
+  if (missing !== undefined) return rejected('component_not_covered', missing)
+  const late = timeFault(candidate, config, now)
+  if (late !== undefined) return rejected(late)
+  return config.nonce && candidate.nonce === undefined ? rejected('malformed', 'nonce is missing') : undefined
+}
+
+function grantedScopes(own: readonly string[] | undefined, bound: ReadonlySet<string> | undefined): ReadonlySet<string> {
+  if (own === undefined) return bound ?? new Set()
+  return new Set(bound === undefined ? own : own.filter((scope) => bound.has(scope)))
+}
+
+/** An outage is never reported as a refusal; then what is known to come from the holder of a key; then the first. */
+function mostTelling(failed: readonly (Rejected | Unavailable)[]): Rejected | Unavailable {
+  return (
+    failed.find(({ status }) => status === 'unavailable') ??
+    failed.find((verdict) => verdict.status === 'rejected' && verdict.authentic === true) ??
+    failed[0] ??
+    rejected('malformed')
+  )
+}
+
+function rejected(reason: RejectionReason, detail?: string): Rejected {
+  return { status: 'rejected', reason, ...(detail === undefined ? {} : { detail }) }
+}
