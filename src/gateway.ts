@@ -136,7 +136,8 @@ export function createGateway(parts: GatewayParts): Gateway {
     const assertion = await parts.assertions.sign(asserted, passage.now)
     const answer = await forward({ request, target, route, origin, stripped, body, assertion, requestId, address }, parts.fetch)
     const hasFailed = answer.status !== 'answered' || answer.response.status >= 400
-    if (hasFailed && admission?.refund !== undefined) passage.deferred.push({ name: 'limit refund', run: admission.refund })
+    const refund = admission?.refund
+    if (hasFailed && refund !== undefined) passage.deferred.push({ name: 'limit refund', run: async () => refund(now()) })
     if (answer.status === 'failed') return { refusal: { at: 'origin', failure: answer.failure, detail: answer.detail } }
     if (answer.status === 'too_large') return { refusal: { at: 'content', maxBodyBytes: answer.maxBodyBytes } }
     if (admission !== undefined) for (const [name, value] of rateLimitFields(admission.states)) answer.response.headers.set(name, value)

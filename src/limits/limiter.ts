@@ -27,7 +27,7 @@ export interface LimitState {
   readonly kind: 'rate' | 'quota'
   /** `r`: requests left. */
   readonly remaining: number
-  /** `t`: seconds until `remaining` is whole again. */
+  /** `t`: seconds until `remaining` is whole again; at 0, until one more fits, so that `Retry-After` is never earlier (RL-3). */
   readonly resetSeconds: number
 }
 
@@ -35,8 +35,8 @@ export type Admission =
   | {
       readonly status: 'admitted'
       readonly states: readonly LimitState[]
-      /** Gives back what is charged on success only; run after the response when its status is 400 or above. */
-      readonly refund?: () => Promise<void>
+      /** Gives back what is charged on success only; run after the response when its status is 400 or above. `now`: then. */
+      readonly refund?: (now: number) => Promise<void>
     }
   | {
       readonly status: 'refused'

@@ -1,0 +1,45 @@
+import type { LimitPolicy } from './limiter.ts'
+
+/**
+ * The generic cell rate algorithm (ITU-T I.371 §A.1). The whole state is the theoretical arrival time: when everything
+ * spent so far has flowed off, in milliseconds since the epoch. Any window of W seconds admits at most `burst + rate × W`.
+ */
+export type Rate = NonNullable<LimitPolicy['rate']>
+
+export interface RateStanding {
+  readonly remaining: number
+  readonly resetSeconds: number
+}
+/** Sums of fractions of a millisecond are off by less than this; far less than any interval that matters. */
+const ROUNDING_MS = 0.01
+
+const intervalOf = ({ count, seconds }: Rate): number => (seconds * 1000) / count
+
+/** The state after one more request, or after how many milliseconds it would fit. */
+export function takeOne(
+  rate: Rate,
+  arrivesAt: number,
+  now: number,
+): { readonly fits: true; readonly arrivesAt: number } | { readonly fits: false; readonly waitMs: number } {
+  const interval = intervalOf(rate)
+  const next = Math.max(arrivesAt, now) + interval
+  const waitMs = next - interval * rate.burst - now
+  return waitMs <= ROUNDING_MS ? { fits: true, arrivesAt: next } : { fits: false, waitMs }
+}
+
+/**
+ * Gives one request back. `chargedTo`: the state its charge led to. What has flowed off since is not given back again, so
+ * a refund never lets more through than if the request had not come.
+ */
+export function giveBack(rate: Rate, arrivesAt: number, chargedTo: number, now: number): number {
+  return arrivesAt - Math.min(intervalOf(rate), Math.max(0, chargedTo - now))
+}
+
+/** A state of other numbers (the policy changed) counts as far as these allow. */
+export function standingOf(rate: Rate, arrivesAt: number, now: number): RateStanding {
+  const interval = intervalOf(rate)
+  const spentMs = Math.max(0, arrivesAt - now)
+  const remaining = Math.floor((interval * rate.burst - spentMs + ROUNDING_MS) / interval)
+  const resetMs = remaining < 1 ? spentMs - interval * (rate.burst - 1) : spentMs
+  return { remaining: Math.min(rate.burst, Math.max(0, remaining)), resetSeconds: Math.ceil(Math.max(0, resetMs) / 1000) }
+}

@@ -1,0 +1,34 @@
+import { fixedSeconds } from './calendar-quota.ts'
+import type { LimitState } from './limiter.ts'
+
+/** Structured-field integers have at most 15 digits (RFC 9651 §3.3.1). */
+const MAX_INTEGER = 999_999_999_999_999
+
+/** `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11; none where nothing was counted (RL-1, RL-2). */
+export function rateLimitFields(states: readonly LimitState[]): (readonly [name: string, value: string])[] {
+  if (states.length === 0) return []
+  return [
+    ['ratelimit-policy', states.map(policyOf).join(', ')],
+    ['ratelimit', states.map((state) => `${nameOf(state)};r=${bound(state.remaining)};t=${bound(state.resetSeconds)}`).join(', ')],
+  ]
+}
+
+/** A rate shows as its bucket: `q` requests at once, whole again after `w` seconds. A month has no length to state. */
+function policyOf(state: LimitState): string {
+  const { rate, quota } = state.limit
+  if (state.kind === 'rate' && rate !== undefined) {
+    const window = Math.max(1, Math.ceil((rate.burst * rate.seconds) / rate.count))
+    return `${nameOf(state)};q=${bound(rate.burst)};w=${bound(window)}`
+  }
+  const window = quota === undefined ? undefined : fixedSeconds(quota.period)
+  return `${nameOf(state)};q=${bound(quota?.count ?? 0)}${window === undefined ? '' : `;w=${window}`}`
+}
+
+/** A limit that has both a rate and a quota is two policies. Names of limits are identifiers: nothing to escape. */
+function nameOf({ limit, kind }: LimitState): string {
+  return `"${kind === 'quota' && limit.rate !== undefined ? `${limit.name}.quota` : limit.name}"`
+}
+
+function bound(value: number): number {
+  return Math.min(MAX_INTEGER, Math.max(0, Math.floor(value)))
+}
