@@ -12,6 +12,7 @@ import type { Policy } from './policy/policy.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { createRevocations } from './revocation/feed-client.ts'
+import { FEED_NAME } from './revocation/feed-object.ts'
 import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
 
 /** Everything one isolate answers with: the data path, and the gate's own paths beside it. */
@@ -20,9 +21,12 @@ export interface Gate {
 }
 
 /** Tests put their own clock, origin and log here. */
-export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'now' | 'log'>> & { readonly replay?: ReplayMemory }
+export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'now' | 'log'>> & {
+  readonly replay?: ReplayMemory
+}
 
 const OWN_PATHS = /^https?:\/\/[^/?#]+\/\.(?:portcullis|well-known\/portcullis)(?:\/|$|\?)/iu
+const JWKS_PATH = /^https?:\/\/[^/?#]+\/\.well-known\/portcullis\/jwks\.json$/u
 
 /**
  * Builds the gate of one environment from the compiled policy. A policy or a binding that does not hold makes a gate that
@@ -86,12 +90,12 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
 
   /** Rare requests: the Hono app is made anew for each, so that it closes over nothing but this one. */
   const own = async (request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> => {
+    if (JWKS_PATH.test(request.url)) return jwksResponse(request.method, await assertions.jwks())
     const api = createAdminApi({
-      feed: () => bindings.REVOCATIONS.getByName('feed'),
+      feed: () => bindings.REVOCATIONS.getByName(FEED_NAME),
       gateway: gatewayName,
       boundSeconds,
       now: overrides.now ?? Date.now,
-      jwks: async () => assertions.jwks(),
       authorize: async (asked, scope) =>
         gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime),
       policySummary: () => ({
@@ -103,6 +107,18 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     return api.fetch(request)
   }
   return { handle: async (request, lifetime) => (OWN_PATHS.test(request.url) ? own(request, lifetime) : gateway.handle(request, lifetime)) }
+}
+
+/** The public keys of the assertion to the origin: the same for everybody, so anybody may keep them for a while. */
+function jwksResponse(method: string, jwks: object): Response {
+  if (method !== 'GET' && method !== 'HEAD')
+    return problemResponse({
+      status: 405,
+      code: 'method-not-allowed',
+      title: 'The route does not take this method',
+      fields: [['allow', 'GET, HEAD']],
+    })
+  return Response.json(jwks, { headers: { 'cache-control': 'public, max-age=300', 'x-content-type-options': 'nosniff' } })
 }
 
 /** Filled from the environment and checked again. The message names every problem and no value. */

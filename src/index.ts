@@ -1,5 +1,17 @@
+import document from '#policy'
+import type { Bindings } from './bindings.ts'
+import { createGate, type Gate } from './gate.ts'
+
 export { Ledger } from './limits/ledger-object.ts'
 export { ReplayShard } from './replay/replay-object.ts'
 export { RevocationFeed } from './revocation/feed-object.ts'
 
-export default { fetch: () => new Response('portcullis') }
+/** One gate per isolate: plain data and keys, nothing that belongs to a request. */
+let gate: Gate | undefined
+
+export default {
+  async fetch(request, bindings, lifetime) {
+    gate ??= createGate(document, bindings)
+    return gate.handle(request, lifetime)
+  },
+} satisfies ExportedHandler<Bindings>

@@ -29,7 +29,9 @@ export type TargetFault =
   | 'empty_segment'
   | 'would_change'
 
-export type Canonicalization = { readonly status: 'canonical'; readonly url: CanonicalUrl } | { readonly status: 'refused'; readonly fault: TargetFault }
+export type Canonicalization =
+  | { readonly status: 'canonical'; readonly url: CanonicalUrl }
+  | { readonly status: 'refused'; readonly fault: TargetFault }
 
 const refused = (fault: TargetFault): Canonicalization => ({ status: 'refused', fault })
 

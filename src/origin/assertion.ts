@@ -68,7 +68,7 @@ export function createAssertionSigner(rootSecret: RootSecret, issuer: string): A
     },
     async jwks() {
       const all = await Promise.all(rootSecret.generations.map(async (generation) => keyOf(generation)))
-      return { keys: all.map(({ publicJwk, kid }) => ({ ...publicJwk, kid, use: 'sig', alg: 'EdDSA' })) }
+      return { keys: all.map(({ publicJwk, kid }) => Object.assign({}, publicJwk, { kid, use: 'sig', alg: 'EdDSA' })) }
     },
   }
 }

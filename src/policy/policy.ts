@@ -91,5 +91,10 @@ export interface ConsumerConfig {
   /** `hash`: `hmac-sha256:` and 64 hexadecimal digits. */
   readonly keys: readonly { readonly id: string; readonly hash: string; readonly scopes?: readonly string[]; readonly plan?: string }[]
   /** Exactly one of `secret` (base64 or base64url of at least 32 bytes) and `jwk` (an Ed25519 public key). */
-  readonly signingKeys: readonly { readonly keyid: string; readonly secret?: string; readonly jwk?: JsonWebKey; readonly scopes?: readonly string[] }[]
+  readonly signingKeys: readonly {
+    readonly keyid: string
+    readonly secret?: string
+    readonly jwk?: JsonWebKey
+    readonly scopes?: readonly string[]
+  }[]
 }

@@ -2,9 +2,7 @@ import type { CanonicalUrl } from '../http/canonical-url.ts'
 import type { RequestBody } from '../http/request-body.ts'
 
 /** Where a credential travels. The proxy removes every declared carrier before forwarding. */
-export type Carrier =
-  | { readonly in: 'header' | 'query' | 'cookie'; readonly name: string }
-  | { readonly in: 'tls' }
+export type Carrier = { readonly in: 'header' | 'query' | 'cookie'; readonly name: string } | { readonly in: 'tls' }
 
 /** Who one credential speaks for, as its issuer vouches for it. */
 export interface Principal {

@@ -5,7 +5,13 @@ describe('canonicalize()', () => {
   it('keeps a plain target as it is', () => {
     expect(canonicalize('https://API.example.com:443/v1/orders/1?a=b')).toEqual({
       status: 'canonical',
-      url: { scheme: 'https', authority: 'api.example.com', path: '/v1/orders/1', query: '?a=b', href: 'https://api.example.com/v1/orders/1?a=b' },
+      url: {
+        scheme: 'https',
+        authority: 'api.example.com',
+        path: '/v1/orders/1',
+        query: '?a=b',
+        href: 'https://api.example.com/v1/orders/1?a=b',
+      },
     })
   })
 
@@ -37,10 +43,16 @@ describe('canonicalize()', () => {
     expect(canonicalize(raw)).toEqual({ status: 'refused', fault })
   })
 
-  it.each(['https://h/', 'https://h/a;p=1', 'https://h/a/', 'https://h/caf%C3%A9', 'https://h/a?', 'https://h/a?b=%2F', 'https://[::1]:8443/a', 'http://127.0.0.1:8787/a:b@c'])(
-    'takes %s',
-    (raw) => {
-      expect(canonicalize(raw)).toMatchObject({ status: 'canonical', url: { href: raw } })
-    },
-  )
+  it.each([
+    'https://h/',
+    'https://h/a;p=1',
+    'https://h/a/',
+    'https://h/caf%C3%A9',
+    'https://h/a?',
+    'https://h/a?b=%2F',
+    'https://[::1]:8443/a',
+    'http://127.0.0.1:8787/a:b@c',
+  ])('takes %s', (raw) => {
+    expect(canonicalize(raw)).toMatchObject({ status: 'canonical', url: { href: raw } })
+  })
 })

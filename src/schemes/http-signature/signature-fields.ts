@@ -124,16 +124,18 @@ const TYPES: Types = { created: 'integer', expires: 'integer', keyid: 'string', 
 /** What is wrong, where something is. An unknown parameter could change the meaning of the others, so it is refused. */
 function readParameters(parameters: InnerList[1]): SignatureParameters | string {
   for (const [name, value] of parameters) {
-    const type = Object.hasOwn(TYPES, name) ? TYPES[name as keyof Types] : undefined
-    if (type === undefined) return 'an unknown parameter'
-    const isTyped = type === 'integer' ? Number.isSafeInteger(value) && Number(value) >= 0 : typeof value === 'string'
-    if (!isTyped) return `${name} is not of its type`
+    if (!Object.hasOwn(TYPES, name)) return 'an unknown parameter'
+    if (!isOfType(TYPES[name as keyof Types], value)) return `${name} is not of its type`
   }
   const read = Object.fromEntries(parameters) as unknown as Partial<SignatureParameters>
-  const { created, expires, keyid, nonce } = read
+  const { created, expires, keyid = '', nonce } = read
   if (created === undefined) return 'created is missing'
-  if (keyid === undefined || keyid === '' || keyid.length > MAX_KEYID_LENGTH) return 'keyid is missing or too long'
-  if (nonce !== undefined && (nonce === '' || nonce.length > MAX_NONCE_BYTES)) return 'nonce is empty or too long'
+  if (!isOfLength(keyid, MAX_KEYID_LENGTH)) return 'keyid is missing or too long'
+  if (nonce !== undefined && !isOfLength(nonce, MAX_NONCE_BYTES)) return 'nonce is empty or too long'
   if (expires !== undefined && expires < created) return 'expires before it is created'
   return { ...read, created, keyid }
 }
+
+const isOfLength = (text: string, most: number): boolean => text !== '' && text.length <= most
+const isOfType = (type: 'integer' | 'string', value: unknown): boolean =>
+  type === 'integer' ? Number.isSafeInteger(value) && Number(value) >= 0 : typeof value === 'string'

@@ -21,7 +21,7 @@ export function parseCompact(token: string): CompactJwt | undefined {
   const claims = objectOf(claimsPart)
   const signature = decodeBase64Url(signaturePart)
   if (header === undefined || claims === undefined || signature === undefined) return undefined
-  return { header, claims, signature, signed: UTF8.encode(`${headerPart}.${claimsPart}`) }
+  return { header, claims, signature, signed: new Uint8Array(UTF8.encode(`${headerPart}.${claimsPart}`)) }
 }
 
 function objectOf(part: string): Readonly<Record<string, unknown>> | undefined {

@@ -105,7 +105,7 @@ function isAllowed(text: string, isLocal: boolean): boolean {
 
 /** At most 256 KiB, whatever Content-Length says. */
 async function readText(response: Response): Promise<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let text = ''
   let bytes = 0
   for await (const chunk of response.body ?? []) {

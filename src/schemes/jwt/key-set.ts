@@ -54,34 +54,40 @@ export function chooseKey({ keys }: KeySet, kid: string | undefined, algorithm: 
 }
 
 function keyOf(jwk: Readonly<Record<string, unknown>>): VerificationKey | undefined {
-  const { kty, kid, use, alg, crv, key_ops: operations } = jwk
-  if (kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') return undefined
-  const isForSignatures = (use === undefined || use === 'sig') && (operations === undefined || isListWith(operations, 'verify'))
-  const isPublic = SECRET_MEMBERS.every((member) => !Object.hasOwn(jwk, member))
-  const isNamed = kid === undefined || typeof kid === 'string'
-  if (!isForSignatures || !isPublic || !isNamed) return undefined
+  const { kty, kid, alg, crv } = jwk
+  if ((kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') || !isPublicForSignatures(jwk)) return undefined
   const material = Object.fromEntries(MEMBERS[kty].map((member) => [member, jwk[member]]))
   if (!Object.values(material).every((value) => typeof value === 'string')) return undefined
   const rsaBytes = kty === 'RSA' ? modulusBytes(material) : undefined
-  if (kty === 'RSA' && rsaBytes === undefined) return undefined
-  const publicJwk = { kty, ...material } as JsonWebKey
   const only = typeof alg === 'string' ? signatureAlgorithm(alg) : undefined
-  if (alg !== undefined && only === undefined) return undefined
-  const imported = new Map<string, CryptoKey>()
-
+  if ((kty === 'RSA' && rsaBytes === undefined) || (alg !== undefined && only === undefined)) return undefined
+  const verifierOf = importingOnce({ kty, ...material }, rsaBytes)
+  const curve = kty === 'RSA' ? undefined : crv
   return {
     ...(typeof kid === 'string' ? { kid } : {}),
     verifier(algorithm) {
-      if (algorithm.kty !== kty || algorithm.crv !== (kty === 'RSA' ? undefined : crv)) return undefined
-      if (only !== undefined && only.name !== algorithm.name) return undefined
-      return async (signature, signed) => {
-        if (signature.byteLength !== (algorithm.signatureBytes ?? rsaBytes)) return false
-        const key = imported.get(algorithm.name) ?? (await importPublic(publicJwk, algorithm))
-        if (key === undefined) return false
-        imported.set(algorithm.name, key)
-        return crypto.subtle.verify(algorithm.verifyParameters, key, signature, signed)
-      }
+      const isFor = algorithm.kty === kty && algorithm.crv === curve && (only === undefined || only.name === algorithm.name)
+      return isFor ? verifierOf(algorithm) : undefined
     },
+  }
+}
+
+/** RFC 7517 §4.2, §4.3; a key with a secret member is nobody's public key (JW-9). */
+function isPublicForSignatures({ use, kid, key_ops: operations, ...members }: Readonly<Record<string, unknown>>): boolean {
+  const isForSignatures = (use === undefined || use === 'sig') && (operations === undefined || isListWith(operations, 'verify'))
+  const isNamed = kid === undefined || typeof kid === 'string'
+  return isForSignatures && isNamed && SECRET_MEMBERS.every((member) => !Object.hasOwn(members, member))
+}
+
+/** Imported when it is first used, once per algorithm. */
+function importingOnce(jwk: JsonWebKey, rsaBytes: number | undefined): (algorithm: SignatureAlgorithm) => Verifier {
+  const imported = new Map<string, CryptoKey>()
+  return (algorithm) => async (signature, signed) => {
+    if (signature.byteLength !== (algorithm.signatureBytes ?? rsaBytes)) return false
+    const key = imported.get(algorithm.name) ?? (await importPublic(jwk, algorithm))
+    if (key === undefined) return false
+    imported.set(algorithm.name, key)
+    return crypto.subtle.verify(algorithm.verifyParameters, key, signature, signed)
   }
 }
 
@@ -99,8 +105,14 @@ function modulusBytes({ n, e }: Readonly<Record<string, unknown>>): number | und
   const modulus = typeof n === 'string' ? decodeBase64Url(n) : undefined
   const exponent = typeof e === 'string' ? decodeBase64Url(e) : undefined
   if (modulus === undefined || exponent === undefined || exponent.byteLength > RSA_BYTES.exponent) return undefined
-  const significant = modulus.subarray(Math.max(0, modulus.findIndex((byte) => byte !== 0)))
-  const isLongEnough = significant.byteLength > RSA_BYTES.least || (significant.byteLength === RSA_BYTES.least && (significant[0] ?? 0) >= 0x80)
+  const significant = modulus.subarray(
+    Math.max(
+      0,
+      modulus.findIndex((byte) => byte !== 0),
+    ),
+  )
+  const isLongEnough =
+    significant.byteLength > RSA_BYTES.least || (significant.byteLength === RSA_BYTES.least && (significant[0] ?? 0) >= 0x80)
   return isLongEnough && significant.byteLength <= RSA_BYTES.most ? significant.byteLength : undefined
 }
 

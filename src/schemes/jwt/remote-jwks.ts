@@ -36,6 +36,8 @@ interface Held {
   readonly freshUntil: number
 }
 
+const loaded = (keySet: KeySet): KeySetAnswer => ({ status: 'loaded', keySet })
+
 export function createRemoteJwks(
   issuer: JwtIssuer,
   dependencies: Pick<SchemeDependencies, 'fetch' | 'isLocal' | 'rootSecret'>,
@@ -50,7 +52,6 @@ export function createRemoteJwks(
   let fault: string | undefined
 
   const isCoolingDown = (now: number): boolean => now - askedAt < COOLDOWN_MS
-  const loaded = (keySet: KeySet): KeySetAnswer => ({ status: 'loaded', keySet })
 
   function unavailable(now: number): Unavailable {
     const retryAfterSeconds = Math.min(30, Math.max(1, Math.ceil((askedAt + COOLDOWN_MS - now) / 1000)))

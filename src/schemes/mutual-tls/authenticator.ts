@@ -39,8 +39,13 @@ export function createMutualTlsAuthenticator(config: MutualTlsConfig, { director
   const verify = async (report: EdgeReport, now: number): Promise<Verdict> => {
     if (!report.isVerified) return rejected('certificate_not_verified')
     if (report.isRevoked) return rejected('certificate_revoked')
-    const known = report.certificate === '' ? undefined : (parsed.get(report.certificate) ?? (await parse(report.certificate)))
-    if (report.certificate !== '' && known === undefined) return rejected('certificate_unreadable')
+    if (report.certificate === '') return judge(report, undefined, now)
+    const known = parsed.get(report.certificate) ?? (await parse(report.certificate))
+    return known === undefined ? rejected('certificate_unreadable') : judge(report, known, now)
+  }
+
+  /** `known` undefined: the edge sent its fields, but not the certificate itself. */
+  const judge = (report: EdgeReport, known: ParsedCertificate | undefined, now: number): Verdict => {
     const sha256 = known?.sha256 ?? report.fingerprint
     if (sha256 === '') return rejected('certificate_unreadable', 'neither certificate nor fingerprint')
     const certificate = known?.certificate

@@ -1,0 +1,88 @@
+import * as v from 'valibot'
+import { MAX_KEY_LIFE_SECONDS } from '../credentials/key-format.ts'
+import type { Revocation, RevocationTarget } from './revocations.ts'
+
+/** Most revocations in one request. */
+export const MAX_REVOCATIONS = 100
+/** Tokens are taken to be over after this long, where the request does not say. */
+const TOKEN_LIFE_MS = 366 * 86_400_000
+/** The end of 9999: it names something that has no end of its own. */
+const NEVER = 253_402_300_799_000
+/** An id of a key that was issued here; any other is a name in the policy. */
+const ISSUED_KEY_ID = /^[0-9a-f]{24}$/u
+
+const id = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(512),
+  v.regex(/^\P{Cc}+$/u, 'no control characters'),
+  v.check((text) => !/^pc[ka]_/u.test(text), 'that is a key itself: revoke it by its id, which `portcullis keys create` printed'),
+)
+const common = {
+  /** For the log; never shown to the caller. */
+  reason: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters'))),
+  /** When what it names is over by itself, so that the entry may be forgotten. */
+  expiresAt: v.optional(v.pipe(v.string(), v.isoTimestamp('an instant such as 2027-01-31T00:00:00Z'))),
+}
+const issuer = v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(512)))
+const revocationSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('key'), id, ...common }),
+  v.strictObject({
+    type: v.literal('generation'),
+    id: v.pipe(v.string(), v.regex(/^[a-z0-9]{1,8}$/u, 'a generation such as g1')),
+    ...common,
+  }),
+  v.strictObject({ type: v.literal('jti'), id, issuer, ...common }),
+  v.strictObject({ type: v.literal('subject'), id, issuer, ...common }),
+  v.strictObject({ type: v.literal('consumer'), id, ...common }),
+  v.strictObject({
+    type: v.literal('certificate'),
+    id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/u, 'the SHA-256 of the certificate, 64 lower-case hexadecimal digits')),
+    ...common,
+  }),
+])
+const requestSchema = v.union([
+  revocationSchema,
+  v.strictObject({ revocations: v.pipe(v.array(revocationSchema), v.minLength(1), v.maxLength(MAX_REVOCATIONS)) }),
+])
+
+export type ParsedRequest =
+  | { readonly status: 'parsed'; readonly entries: readonly Omit<Revocation, 'sequence'>[] }
+  | { readonly status: 'invalid'; readonly errors: readonly { readonly pointer: string; readonly detail: string }[] }
+
+/** One revocation, or `{ "revocations": [...] }`. All errors at once. `now` in milliseconds. */
+export function parseRevocationRequest(document: unknown, now: number): ParsedRequest {
+  const isList = typeof document === 'object' && document !== null && 'revocations' in document
+  const parsed = v.safeParse(isList ? requestSchema.options[1] : requestSchema.options[0], document, { abortPipeEarly: true })
+  if (!parsed.success) {
+    const errors = parsed.issues.map((issue) => ({ pointer: pointerOf(issue), detail: issue.message }))
+    return { status: 'invalid', errors }
+  }
+  const output: v.InferOutput<typeof requestSchema> = parsed.output
+  const list = 'revocations' in output ? output.revocations : [output]
+  const over = list.findIndex(({ expiresAt }) => expiresAt !== undefined && Date.parse(expiresAt) <= now)
+  if (over !== -1) {
+    const pointer = isList ? `/revocations/${over}/expiresAt` : '/expiresAt'
+    return { status: 'invalid', errors: [{ pointer, detail: 'it lies in the past: nothing would be revoked' }] }
+  }
+  return { status: 'parsed', entries: list.map((one) => entryOf(one, now)) }
+}
+
+function entryOf({ reason, expiresAt, ...target }: v.InferOutput<typeof revocationSchema>, now: number): Omit<Revocation, 'sequence'> {
+  const isOfParty = target.type === 'subject' || target.type === 'consumer'
+  return {
+    target: target as RevocationTarget,
+    ...(isOfParty ? { before: now } : {}),
+    expiresAt: expiresAt === undefined ? defaultEnd(target, now) : Date.parse(expiresAt),
+    reason: reason ?? 'revoked',
+  }
+}
+
+function defaultEnd({ type, id: name }: { type: RevocationTarget['type']; id: string }, now: number): number {
+  if (type === 'jti' || type === 'subject') return now + TOKEN_LIFE_MS
+  return type === 'key' && ISSUED_KEY_ID.test(name) ? now + MAX_KEY_LIFE_SECONDS * 1000 : NEVER
+}
+
+function pointerOf(issue: v.BaseIssue<unknown>): string {
+  return (issue.path ?? []).map(({ key }) => `/${String(key)}`).join('')
+}

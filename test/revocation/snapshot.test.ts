@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest'
+import type { Revocable, RevocationTarget } from '../../src/revocation/revocations.ts'
+import { createSnapshot } from '../../src/revocation/snapshot.ts'
+
+const NOW = Date.UTC(2026, 10, 25, 12)
+const token: Revocable = { kind: 'jwt', issuer: 'https://idp', subject: 'u1', consumer: 'acme', credentialId: 'x1', issuedAt: NOW }
+const key: Revocable = {
+  kind: 'api-key',
+  issuer: 'portcullis',
+  subject: 'acme',
+  consumer: 'acme',
+  credentialId: 'x1',
+  generation: 'g1',
+  issuedAt: NOW,
+}
+const certificate: Revocable = { kind: 'mutual-tls', issuer: 'ski', subject: 'spiffe://a', credentialId: 'x1' }
+const found = (target: RevocationTarget, credential: Revocable, before?: number): string | undefined => {
+  const snapshot = createSnapshot()
+  snapshot.add([{ target, ...(before === undefined ? {} : { before }), expiresAt: NOW + 1000, reason: 'leaked' }])
+  return snapshot.find(credential)
+}
+
+describe('createSnapshot()', () => {
+  const cases: readonly (readonly [target: RevocationTarget, credential: Revocable, stops: boolean])[] = [
+    [{ type: 'key', id: 'x1' }, key, true],
+    [{ type: 'key', id: 'x1' }, { ...key, kind: 'http-signature' }, true],
+    [{ type: 'key', id: 'x2' }, key, false],
+    [{ type: 'key', id: 'x1' }, token, false],
+    [{ type: 'generation', id: 'g1' }, key, true],
+    [{ type: 'generation', id: 'g2' }, key, false],
+    [{ type: 'jti', id: 'x1' }, token, true],
+    [{ type: 'jti', id: 'x1', issuer: 'https://idp' }, token, true],
+    [{ type: 'jti', id: 'x1', issuer: 'https://other' }, token, false],
+    [{ type: 'jti', id: 'x1' }, key, false],
+    [{ type: 'certificate', id: 'x1' }, certificate, true],
+    [{ type: 'certificate', id: 'x1' }, key, false],
+  ]
+  test.each(cases)('%j of %j: %s', (target, credential, stops) => {
+    expect(found(target, credential)).toBe(stops ? 'leaked' : undefined)
+  })
+
+  test.each([
+    [{ type: 'subject', id: 'u1' }, token],
+    [{ type: 'subject', id: 'u1', issuer: 'https://idp' }, token],
+    [{ type: 'consumer', id: 'acme' }, token],
+    [{ type: 'consumer', id: 'acme' }, key],
+  ] as const)('%j stops what was issued before, and not what was issued since', (target, credential) => {
+    expect(found(target, credential, NOW + 1)).toBe('leaked')
+    expect(found(target, credential, NOW)).toBeUndefined()
+  })
+
+  test('what does not say when it was issued was issued before', () => {
+    expect(found({ type: 'consumer', id: 'acme' }, { ...certificate, consumer: 'acme' }, NOW)).toBe('leaked')
+  })
+
+  test('an issuer that is not named agrees with any, another one with none', () => {
+    expect(found({ type: 'subject', id: 'u1', issuer: 'https://other' }, token, NOW + 1)).toBeUndefined()
+  })
+
+  test('a later entry never shortens an earlier one', () => {
+    const snapshot = createSnapshot()
+    const target = { type: 'subject', id: 'u1' } as const
+    snapshot.add([{ target, before: NOW + 10, expiresAt: NOW + 1000, reason: 'first' }])
+    snapshot.add([{ target, before: NOW - 10, expiresAt: NOW + 10, reason: 'second' }])
+    snapshot.forget(NOW + 10)
+    expect(snapshot.find(token)).toBe('second')
+  })
+
+  test('what has expired by itself is forgotten, and not a moment before', () => {
+    const snapshot = createSnapshot()
+    snapshot.add([{ target: { type: 'key', id: 'x1' }, expiresAt: NOW + 1000, reason: 'leaked' }])
+    snapshot.forget(NOW + 999)
+    expect(snapshot.find(key)).toBe('leaked')
+    snapshot.forget(NOW + 1000)
+    expect(snapshot.find(key)).toBeUndefined()
+  })
+})
