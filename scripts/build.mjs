@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
-rmSync('dist', { recursive: true, force: true })
+const withTypes = !process.argv.includes('--no-types')
+if (withTypes) rmSync('dist', { recursive: true, force: true })
 
 const shared = { bundle: true, format: 'esm', logLevel: 'warning', legalComments: 'none', outdir: 'dist' }
 
@@ -47,6 +48,6 @@ await Promise.all([
   }),
 ])
 
-if (!process.argv.includes('--no-types')) {
+if (withTypes) {
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, createPrivateKey, randomBytes, sign as signBytes } from 'node:crypto'
+import { createHash, createHmac, createPrivateKey, type JsonWebKeyInput, randomBytes, sign as signBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Command, UsageError } from '../command.ts'
@@ -52,12 +52,12 @@ export const signCommand: Command = {
     const base = [...[...components].map(([name, value]) => `"${name}": ${value}`), `"@signature-params": ${parameters}`].join('\n')
     if (digest !== undefined) terminal.out(`Content-Digest: ${digest}`)
     terminal.out(`Signature-Input: sig=${parameters}`)
-    terminal.out(`Signature: sig=:${signatureOf(base, secretOf(values)).toString('base64')}:`)
+    terminal.out(`Signature: sig=:${signatureOf(base, secretOf(values))}:`)
     return 0
   },
 }
 
-function contentOf({ data, 'data-file': file }: Options): Buffer | undefined {
+function contentOf({ data, 'data-file': file }: Options): Uint8Array | undefined {
   if (data !== undefined && file !== undefined) throw new UsageError('--data and --data-file are two contents; give one')
   if (file !== undefined) return readFileSync(file)
   return data === undefined ? undefined : Buffer.from(data)
@@ -104,13 +104,13 @@ function secretOf(values: Options): string {
   return secret
 }
 
-function signatureOf(base: string, secret: string): Buffer {
+function signatureOf(base: string, secret: string): string {
   if (secret.startsWith('{')) {
-    const key = createPrivateKey({ key: JSON.parse(secret) as JsonWebKey, format: 'jwk' })
+    const key = createPrivateKey({ key: JSON.parse(secret) as JsonWebKeyInput['key'], format: 'jwk' })
     if (key.asymmetricKeyType !== 'ed25519') throw new UsageError('the private key in PORTCULLIS_SIGNING_SECRET must be Ed25519')
-    return signBytes(null, Buffer.from(base), key)
+    return signBytes(null, Buffer.from(base), key).toString('base64')
   }
   if (!/^[A-Za-z0-9+/_-]{43,}={0,2}$/u.test(secret))
     throw new UsageError('PORTCULLIS_SIGNING_SECRET must be base64 or base64url of at least 32 bytes, or an Ed25519 private JWK')
-  return createHmac('sha256', Buffer.from(secret, 'base64')).update(base).digest()
+  return createHmac('sha256', Buffer.from(secret, 'base64')).update(base).digest('base64')
 }
