@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose'
-import Provider from 'oidc-provider'
+import { Provider } from 'oidc-provider'
 import { close, listen } from './listen.ts'
 
 /** A certified OpenID provider on this machine, with demo clients and one demo user. */
@@ -159,12 +159,12 @@ function configurationOf(
 
 /** The provider warns that it keeps nothing and signs anybody in: here that is the point. */
 function quietly<Made>(make: () => Made): Made {
-  const { warn } = console
-  console.warn = () => undefined
+  const write = process.stderr.write.bind(process.stderr)
+  process.stderr.write = () => true
   try {
     return make()
   } finally {
-    console.warn = warn
+    process.stderr.write = write
   }
 }
 

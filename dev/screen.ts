@@ -20,12 +20,13 @@ export interface Places {
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'cyan'
 
+function print(line = ''): void {
+  process.stdout.write(`${line}\n`)
+}
+
 export function createScreen(): Screen {
   const hasColor = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === ''
   const paint = (style: Style, text: string): string => (hasColor ? styleText(style, text, { validateStream: false }) : text)
-  const print = (line = ''): void => {
-    process.stdout.write(`${line}\n`)
-  }
   return {
     step: (what) => print(paint('dim', `  starting ${what} …`)),
     ready(places, examples, milliseconds) {

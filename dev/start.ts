@@ -22,6 +22,8 @@ const state = resolve(process.env['PORTCULLIS_STATE'] ?? join(root, '.portcullis
 const folder = join(state, 'demo')
 const screen = createScreen()
 
+const bearer = (token: string): string => `Authorization: Bearer ${token}`
+
 async function main(): Promise<void> {
   const started = Date.now()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -77,7 +79,6 @@ async function main(): Promise<void> {
     const revoked = await make({ consumer: 'acme' })
     await revoke(gate.url, admin.key, revoked.id)
     const apiKey = async (options: KeyOptions): Promise<string> => `X-API-Key: ${(await make(options)).key}`
-    const bearer = (token: string): string => `Authorization: Bearer ${token}`
     const fields: Readonly<Record<FieldName, string>> = {
       'user-token': bearer(await issuer.userToken(acme, 'orders:read orders:write')),
       'reader-token': bearer(await issuer.clientToken(acme, 'orders:read')),

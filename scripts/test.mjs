@@ -8,6 +8,7 @@ mkdirSync('build', { recursive: true })
 const report = 'build/unit.json'
 rmSync(report, { force: true })
 
+/** @type {readonly (readonly [name: string, args: string[]])[]} */
 const gates = [
   ['lint', ['run', '--silent', 'lint']],
   ['types', ['run', '--silent', 'types']],

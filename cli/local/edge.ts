@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Agent, createServer, request as requestUpstream, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { connect, type AddressInfo, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { clientCertificateReport, NO_CERTIFICATE } from './client-certificate.ts'
 import type { EdgeFields } from './runtime.ts'
 
@@ -155,8 +155,7 @@ export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edg
 
 /** Names and values in turn, in the order and spelling they came in: repeated fields stay repeated. */
 function headersToGate(request: IncomingMessage, fields: EdgeFields): string[] {
-  const socket = request.socket as TLSSocket
-  const isSecure = socket.encrypted === true
+  const isSecure = request.socket instanceof TLSSocket
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/u, '')
   const nominated = new Set((request.headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))
   nominated.delete('upgrade')
@@ -167,7 +166,7 @@ function headersToGate(request: IncomingMessage, fields: EdgeFields): string[] {
     return !isOfTheEdge(lower, fields) && !HOP_BY_HOP.has(lower) && !nominated.has(lower)
   })
   const scheme = isSecure ? 'https' : 'http'
-  const tlsClientAuth = isSecure ? clientCertificateReport(socket) : NO_CERTIFICATE
+  const tlsClientAuth = request.socket instanceof TLSSocket ? clientCertificateReport(request.socket) : NO_CERTIFICATE
   return [
     ...kept.flat(),
     'CF-Connecting-IP',

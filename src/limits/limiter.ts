@@ -11,7 +11,6 @@ export interface LimitPolicy {
   readonly chargeOn: 'request' | 'success'
 }
 export type SubjectPart = 'address' | 'consumer' | 'subject' | 'credential' | 'route'
-export const SUBJECT_PARTS: readonly SubjectPart[] = ['address', 'consumer', 'subject', 'credential', 'route']
 export type QuotaPeriod = 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year'
 
 /** One limit met by one request, with the subject it counts for. */

@@ -2,7 +2,6 @@ import type { RootSecret } from '../credentials/root-secret.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { ReplayMemory } from '../replay/replay-memory.ts'
 import type { ApiKeyConfig } from './api-key/config.ts'
-import type { Authenticator } from './authenticator.ts'
 import type { HttpSignatureConfig } from './http-signature/config.ts'
 import type { JwtConfig } from './jwt/config.ts'
 import type { MutualTlsConfig } from './mutual-tls/config.ts'
@@ -19,6 +18,3 @@ export interface SchemeDependencies {
   /** Lets `http:` through to loopback hosts: `portcullis dev` alone. */
   readonly isLocal: boolean
 }
-
-/** Makes the authenticator of one configured scheme. */
-export type CreateAuthenticator = (config: SchemeConfig, dependencies: SchemeDependencies) => Authenticator
