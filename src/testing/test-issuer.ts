@@ -27,18 +27,19 @@ const encodeJson = (value: unknown): string => encodeBase64Url(utf8.encode(JSON.
 
 /** `issuerOfKeys`: the issuer whose key set the policy finds at an address of its own (`jwksUri`). */
 export function createTestIssuers(issuerOfKeys: ReadonlyMap<string, string>): TestIssuers {
-  const keys = new Map<string, CryptoKeyPair>()
+  const keys = new Map<string, Promise<CryptoKeyPair>>()
   const keyOf = async (issuer: string): Promise<CryptoKeyPair> => {
-    const known = keys.get(issuer)
-    if (known !== undefined) return known
-    const made = (await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as CryptoKeyPair
+    const made = keys.get(issuer) ?? (crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']) as Promise<CryptoKeyPair>)
     keys.set(issuer, made)
     return made
   }
+  /** Its own in every test: the key set of another test's gate, kept by the data centre's cache, is then known to be an old one. */
+  const kidOf = async (issuer: string): Promise<string> =>
+    ((await crypto.subtle.exportKey('jwk', (await keyOf(issuer)).publicKey)) as JsonWebKey).x ?? ''
   const jwks = async (issuer: string): Promise<Response> => {
     const { kty, crv, x } = (await crypto.subtle.exportKey('jwk', (await keyOf(issuer)).publicKey)) as JsonWebKey
     return Response.json(
-      { keys: [{ kty, crv, x, kid: 'test', use: 'sig', alg: 'EdDSA' }] },
+      { keys: [{ kty, crv, x, kid: await kidOf(issuer), use: 'sig', alg: 'EdDSA' }] },
       { headers: { 'cache-control': 'max-age=300' } },
     )
   }
@@ -53,7 +54,7 @@ export function createTestIssuers(issuerOfKeys: ReadonlyMap<string, string>): Te
     },
     async sign(token, now) {
       const { privateKey } = await keyOf(token.issuer)
-      const input = `${encodeJson({ alg: 'EdDSA', typ: 'at+jwt', kid: 'test' })}.${encodeJson(claimsOf(token, now))}`
+      const input = `${encodeJson({ alg: 'EdDSA', typ: 'at+jwt', kid: await kidOf(token.issuer) })}.${encodeJson(claimsOf(token, now))}`
       return `${input}.${encodeBase64Url(new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, utf8.encode(input))))}`
     },
   }

@@ -14,6 +14,8 @@ export interface ColoCache {
 }
 
 const VALUE = /^([A-Za-z0-9_-]{43})\.([0-9]{1,16})\.([0-9]{1,16})\./u
+/** How far the clocks of two isolates may lie apart; what was fetched later than that is not believed. */
+const SKEW_MS = 60_000
 const MAX_VALUE_BYTES = 257 * 1024
 const UTF8 = new TextEncoder()
 
@@ -39,7 +41,7 @@ export function createColoCache(name: string, rootSecret: RootSecret): ColoCache
     const signature = decodeBase64Url(mac)
     if (signature?.byteLength !== 32) return undefined
     if (!(await crypto.subtle.verify('HMAC', await macKey('verify'), signature, covered(value.slice(44))))) return undefined
-    if (Number(freshUntil) <= now) return undefined
+    if (Number(freshUntil) <= now || Number(fetchedAt) > now + SKEW_MS) return undefined
     return { text: value.slice(prefix.length), fetchedAt: Number(fetchedAt), freshUntil: Number(freshUntil), isShareable: true }
   }
 

@@ -24,6 +24,10 @@ export type KeySetContext = Pick<VerifyContext, 'now' | 'defer' | 'target'>
 export type KeySetAnswer = { readonly status: 'loaded'; readonly keySet: KeySet } | Unavailable
 
 const COOLDOWN_MS = 30_000
+/** An attempt that has not ended after this long never will: its request is gone. */
+const ATTEMPT_MS = 6000
+/** Requests that ask at once for a key that may be a new one; further ones are sent away for a second. */
+const MAX_ATTEMPTS = 8
 /** Past its freshness, while a refresh runs (RFC 5861 §3). */
 const STALE_WHILE_REVALIDATE_MS = 10_000
 /** Past its freshness, while the issuer cannot be reached (RFC 5861 §4). */
@@ -48,13 +52,18 @@ export function createRemoteJwks(
   let held: Held | undefined
   /** When the issuer was last asked. */
   let askedAt = Number.NEGATIVE_INFINITY
+  /** The same for the last attempt that has ended: while they differ, a newer set may be on its way. */
+  let endedFor = Number.NEGATIVE_INFINITY
+  let attempts = 0
   /** What went wrong when it was last asked; undefined: nothing. */
   let fault: string | undefined
 
   const isCoolingDown = (now: number): boolean => now - askedAt < COOLDOWN_MS
+  const isBeingAsked = (now: number): boolean => askedAt !== endedFor && now - askedAt < ATTEMPT_MS
 
   function unavailable(now: number): Unavailable {
-    const retryAfterSeconds = Math.min(30, Math.max(1, Math.ceil((askedAt + COOLDOWN_MS - now) / 1000)))
+    const until = isBeingAsked(now) ? now : askedAt + COOLDOWN_MS
+    const retryAfterSeconds = Math.min(30, Math.max(1, Math.ceil((until - now) / 1000)))
     return { status: 'unavailable', reason: 'key_set_unavailable', retryAfterSeconds, ...(fault === undefined ? {} : { detail: fault }) }
   }
 
@@ -74,6 +83,7 @@ export function createRemoteJwks(
 
   /** `undefined`: it failed, and `fault` says why. */
   async function fromIssuer(now: number, share: (fetched: Fetched) => void): Promise<KeySet | undefined> {
+    attempts = isBeingAsked(now) ? attempts + 1 : 1
     askedAt = now
     try {
       const fetched = await source.fetch(now)
@@ -84,6 +94,8 @@ export function createRemoteJwks(
     } catch (error) {
       fault = error instanceof IssuerFault ? error.message : 'the issuer could not be reached'
       return undefined
+    } finally {
+      endedFor = now
     }
   }
 
@@ -93,7 +105,10 @@ export function createRemoteJwks(
       defer({ name: 'share key set', run: async () => colo.put(target.authority, fetched) })
 
   async function refresh(context: KeySetContext): Promise<void> {
-    if ((await fromColo(context)) !== undefined) return
+    if ((await fromColo(context)) !== undefined) {
+      endedFor = context.now
+      return
+    }
     let fetched: Fetched | undefined
     await fromIssuer(context.now, (value) => {
       fetched = value
@@ -129,7 +144,8 @@ export function createRemoteJwks(
     async reload(context, seen) {
       const { now } = context
       if (held !== undefined && held.keySet !== seen) return loaded(held.keySet)
-      if (isCoolingDown(now)) return fault === undefined ? loaded(seen) : unavailable(now)
+      if (isBeingAsked(now) ? attempts >= MAX_ATTEMPTS : isCoolingDown(now))
+        return fault === undefined && !isBeingAsked(now) ? loaded(seen) : unavailable(now)
       const fetched = await fromIssuer(now, sharing(context))
       return fetched === undefined ? unavailable(now) : loaded(fetched)
     },
