@@ -54,6 +54,7 @@ export const devCommand: Command = {
   async run(args, terminal) {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
     if (values.policy === undefined) throw new UsageError('say which policy: portcullis dev --policy policy.yaml')
+    const port = portOf(values.port, 'port') ?? DEFAULT_PORT
     const settings = settingsOf(values)
     const policy = compileFor(values.policy, settings, terminal)
     if (policy === undefined) return 1
@@ -62,7 +63,7 @@ export const devCommand: Command = {
     const gate = await startLocalGate({
       policy,
       stateDirectory,
-      port: portOf(values.port, 'port') ?? DEFAULT_PORT,
+      port,
       bindings: { PORTCULLIS_GATEWAY: 'portcullis', PORTCULLIS_ENVIRONMENT: 'local', ...settings, PORTCULLIS_ROOT_KEY: rootKey.value },
       log: (line) => {
         if (values.quiet !== true) terminal.err(line)
@@ -70,8 +71,10 @@ export const devCommand: Command = {
       ...(await tlsOf(values, stateDirectory, terminal)),
     })
     await firstAnswer(gate)
+    // Before the line is out: who reads it may stop us at once.
+    const stopped = askedToStop(values['until-stdin'] === true)
     terminal.out(gate.tlsUrl === undefined ? `ready ${gate.url}` : `ready ${gate.url} ${gate.tlsUrl}`)
-    const why = await Promise.race([askedToStop(values['until-stdin'] === true), gate.ended])
+    const why = await Promise.race([stopped, gate.ended])
     await gate.stop()
     if (why === undefined) return 0
     terminal.err(`portcullis: the runtime ended by itself (${why})`)

@@ -35,7 +35,7 @@ export interface Runtime {
 }
 
 const OBJECT_CLASSES = { LEDGER: 'Ledger', REPLAY: 'ReplayShard', REVOCATIONS: 'RevocationFeed' } as const
-const STOP_MS = 5000
+const STOP_MS = 2000
 const START_MS = 30_000
 
 /**

@@ -9,12 +9,12 @@ describe('limits', () => {
   test('RL-1, RL-2: a counted answer says what is left, and a 429 when to come back', async () => {
     const gate = createOrdersGate()
     const request = await prepare(gate, get(gate, '/v1/metered'), [key('globex')])
-    const first = await gate.fetch(request.clone() as Request)
+    const first = await gate.fetch(request.clone())
     expect(first.headers.get('ratelimit')).toBe('"sample";r=2;t=60, "calls";r=99;t=1')
     expect(first.headers.get('ratelimit-policy')).toBe('"sample";q=3;w=60, "calls";q=100;w=2')
-    for (let sent = 0; sent < 2; sent += 1) await gate.fetch(request.clone() as Request)
+    for (let sent = 0; sent < 2; sent += 1) await gate.fetch(request.clone())
     gate.advance(15)
-    const refused = await gate.fetch(request.clone() as Request)
+    const refused = await gate.fetch(request.clone())
     expect([await codeOf(refused), refused.headers.get('retry-after')]).toEqual(['429 quota-exceeded', '45'])
     expect(await refused.json()).toMatchObject({
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
@@ -34,17 +34,17 @@ describe('limits', () => {
     let status = 500
     const gate = createOrdersGate({ origin: () => new Response(null, { status }) })
     const request = await prepare(gate, get(gate, '/v1/metered'), [key('globex')])
-    for (let sent = 0; sent < 5; sent += 1) expect((await gate.fetch(request.clone() as Request)).status).toBe(500)
+    for (let sent = 0; sent < 5; sent += 1) expect((await gate.fetch(request.clone())).status).toBe(500)
     status = 200
     const answers = []
-    for (let sent = 0; sent < 4; sent += 1) answers.push(await gate.fetch(request.clone() as Request))
+    for (let sent = 0; sent < 4; sent += 1) answers.push(await gate.fetch(request.clone()))
     expect(statusesOf(answers)).toEqual([200, 200, 200, 429])
   })
 
   test('refused requests cost nothing: a scope that is missing, a credential that is wrong', async () => {
     const gate = createOrdersGate()
     const forged = get(gate, '/v1/metered', { 'x-api-key': 'pck_1_2' })
-    for (let sent = 0; sent < 5; sent += 1) expect((await gate.fetch(forged.clone() as Request)).status).toBe(401)
+    for (let sent = 0; sent < 5; sent += 1) expect((await gate.fetch(forged.clone())).status).toBe(401)
     const request = await prepare(gate, get(gate, '/v1/metered'), [key('globex')])
     expect((await gate.fetch(request)).headers.get('ratelimit')).toContain('"sample";r=2')
   })
@@ -54,7 +54,7 @@ describe('what is used once', () => {
   test('HS-11: of 50 identical signed requests in parallel exactly one passes', async () => {
     const gate = createOrdersGate()
     const request = await prepare(gate, send(gate, 'POST', '/v1/payments', '{}'), [signed()])
-    const responses = await Promise.all(Array.from({ length: 50 }, async () => gate.fetch(request.clone() as Request)))
+    const responses = await Promise.all(Array.from({ length: 50 }, async () => gate.fetch(request.clone())))
     expect(statusesOf(responses).filter((status) => status === 200)).toHaveLength(1)
     expect(gate.forwarded).toHaveLength(1)
   })
@@ -83,7 +83,7 @@ describe('what is used once', () => {
     const gate = metered()
     const request = await prepare(gate, send(gate, 'POST', '/', '{}'), [signed()])
     const answers = []
-    for (let sent = 0; sent < 4; sent += 1) answers.push(await gate.fetch(request.clone() as Request))
+    for (let sent = 0; sent < 4; sent += 1) answers.push(await gate.fetch(request.clone()))
     expect(statusesOf(answers)).toEqual([200, 401, 401, 401])
     expect((await gate.fetch(await prepare(gate, send(gate, 'POST', '/', '{}'), [signed()]))).status).toBe(200)
   })
@@ -93,7 +93,7 @@ describe('what is used once', () => {
     const fresh = async (): Promise<Request> => prepare(gate, send(gate, 'POST', '/', '{}'), [signed()])
     for (let sent = 0; sent < 3; sent += 1) await gate.fetch(await fresh())
     const waiting = await fresh()
-    expect((await gate.fetch(waiting.clone() as Request)).status).toBe(429)
+    expect((await gate.fetch(waiting.clone())).status).toBe(429)
     gate.advance(60)
     expect((await gate.fetch(waiting)).status).toBe(200)
   })

@@ -71,7 +71,7 @@ describe('our own fault is 503: never open, never 401', () => {
     const gate = createOrdersGate()
     const request = await prepare(gate, get(gate, '/v1/orders/1'), [token(['orders:read'], 'acme-app', { issuer })])
     const other = gateWith({ fetch: down }, { ...VALUES, ISSUER: issuer })
-    expect(await codeOf(await other.answer(request.clone() as Request))).toBe('503 dependency-unavailable')
+    expect(await codeOf(await other.answer(request.clone()))).toBe('503 dependency-unavailable')
     expect(await codeOf(await answer(request))).toBe('401 credential-missing')
   })
 

@@ -169,7 +169,7 @@ describe('revocation of each kind of credential', () => {
     ] as const
     for (const { credential, target } of cases) {
       const request = await prepare(gate, get(gate, '/v1/orders/1'), [credential])
-      expect((await gate.fetch(request.clone() as Request)).status).toBe(200)
+      expect((await gate.fetch(request.clone())).status).toBe(200)
       gate.advance(1)
       gate.revoke(target)
       expect(await codeOf(await gate.fetch(request))).toBe('401 credential-revoked')

@@ -35,10 +35,11 @@ describe('a request that is let in is refused after each single change', () => {
   const changes: readonly (readonly [change: string, Change, answer: string])[] = [
     ['another query', at('/v1/payments?a=2'), '401 credential-rejected'],
     ['no query', at('/v1/payments'), '401 credential-rejected'],
-    ['one byte of the content', (request) => new Request(request, { body: '{"amount":6}' }), '400 digest-mismatch'],
+    ['one byte of the content', (request) => new Request(request, { method: 'POST', body: '{"amount":6}' }), '400 digest-mismatch'],
     [
       'the content and its digest',
-      async (request) => withField('content-digest', 'sha-256=:AAAA:')(new Request(request, { body: '{}' }), undefined as never),
+      async (request) =>
+        withField('content-digest', 'sha-256=:AAAA:')(new Request(request, { method: 'POST', body: '{}' }), undefined as never),
       '401 credential-rejected',
     ],
     ['no digest', withoutField('content-digest'), '401 credential-rejected'],
@@ -52,7 +53,7 @@ describe('a request that is let in is refused after each single change', () => {
     ['just too late', later(331), '401 credential-rejected'],
     [
       'sent before',
-      async (request, gate) => ((await gate.fetch(request.clone() as Request)).status === 200 ? request : at('/broken')(request, gate)),
+      async (request, gate) => ((await gate.fetch(request.clone())).status === 200 ? request : at('/broken')(request, gate)),
       '401 replayed',
     ],
   ]
@@ -65,7 +66,7 @@ describe('a request that is let in is refused after each single change', () => {
   test('HS: the signature itself, on another host and another method', async () => {
     const gate = createOrdersGate()
     const request = await payment(gate)
-    const elsewhere = new Request(request.url.replace('api.example.com', 'other.example.com'), request.clone() as Request)
+    const elsewhere = new Request(request.url.replace('api.example.com', 'other.example.com'), request.clone())
     expect(await codeOf(await gate.fetch(elsewhere))).toBe('421 host-unknown')
     expect((await gate.fetch(request)).status).toBe(200)
   })
@@ -94,7 +95,7 @@ describe('a request that is let in is refused after each single change', () => {
   test.each(tokenChanges)('token: %s', async (_change, change, answer) => {
     const gate = createOrdersGate()
     const request = await prepare(gate, get(gate, '/v1/orders/1'), [token(['orders:read'])])
-    expect((await gate.fetch(request.clone() as Request)).status).toBe(200)
+    expect((await gate.fetch(request.clone())).status).toBe(200)
     expect(await codeOf(await gate.fetch(await change(request, gate)))).toBe(answer)
   })
 
