@@ -50,7 +50,8 @@ export function createJwtAuthenticator(config: JwtConfig, dependencies: SchemeDe
   }
 
   const verifyNew = async (token: string, jwt: CompactJwt, context: VerifyContext): Promise<Verdict> => {
-    const known = issuers.get(String(jwt.claims['iss']))
+    const { iss } = jwt.claims
+    const known = typeof iss === 'string' ? issuers.get(iss) : undefined
     if (known === undefined) return rejected('unknown_issuer')
     const fault = faultOfHeader(jwt.header, known.issuer, config)
     if (fault !== undefined) return rejected(fault)
