@@ -13,7 +13,7 @@ export function findKey(carrier: ApiKeyConfig['carrier'], prefix: string, reques
     case 'bearer':
       return fromBearer(request.headers.get('authorization'), prefix)
     case 'query':
-      return fromList(queryValues(request.url, carrier.name))
+      return fromList(new URL(request.url).searchParams.getAll(carrier.name))
     case 'cookie':
       return fromList(cookieValues(request.headers.get('cookie') ?? '', carrier.name))
   }
@@ -22,9 +22,12 @@ export function findKey(carrier: ApiKeyConfig['carrier'], prefix: string, reques
 /** The same field twice arrives joined by a comma, which no key holds. */
 function fromHeader(field: string | null): FoundKey | undefined {
   if (field === null) return undefined
-  if (field === '' || field.length > MAX_FIELD_LENGTH || /\s/u.test(field))
-    return { status: field.includes(',') ? 'ambiguous' : 'malformed' }
-  return field.includes(',') ? { status: 'ambiguous' } : { status: 'found', key: field }
+  return field.includes(',') ? { status: 'ambiguous' } : fromValue(field)
+}
+
+function fromValue(value: string): FoundKey {
+  const isKey = value !== '' && value.length <= MAX_FIELD_LENGTH && !/[\s,]/u.test(value)
+  return isKey ? { status: 'found', key: value } : { status: 'malformed' }
 }
 
 /** A bearer credential without our prefix is a token: another scheme's. */
@@ -37,13 +40,7 @@ function fromBearer(field: string | null, prefix: string): FoundKey | undefined 
 function fromList(values: readonly string[]): FoundKey | undefined {
   const [key, ...more] = values
   if (key === undefined) return undefined
-  if (more.length > 0) return { status: 'ambiguous' }
-  return fromHeader(key)
-}
-
-function queryValues(url: string, name: string): string[] {
-  const start = url.indexOf('?')
-  return start === -1 ? [] : new URLSearchParams(url.slice(start)).getAll(name)
+  return more.length > 0 ? { status: 'ambiguous' } : fromValue(key)
 }
 
 function cookieValues(field: string, name: string): string[] {
