@@ -80,7 +80,8 @@ function encodeForm(text: string): string {
 
 /** RFC 9421 §2.1. Lines of one name have been joined with `, ` before they reach a Worker. */
 function fieldValue({ name, parameter }: Component, headers: Headers): string | undefined {
-  const value = headers.get(name)?.trim()
+  const field = headers.get(name)
+  const value = field === null ? undefined : stripped(field)
   if (value === undefined || parameter === undefined) return value
   switch (parameter.name) {
     case 'bs':
@@ -93,6 +94,15 @@ function fieldValue({ name, parameter }: Component, headers: Headers): string | 
     case 'name':
       return undefined
   }
+}
+
+/** Without spaces and tabs around it. Not `trim()`: that would take away characters which the origin still sees. */
+function stripped(field: string): string {
+  const isSpace = (index: number): boolean => field[index] === ' ' || field[index] === '\t'
+  let [start, end] = [0, field.length]
+  while (start < end && isSpace(start)) start++
+  while (end > start && isSpace(end - 1)) end--
+  return field.slice(start, end)
 }
 
 const dictionary = (value: string): string => serializeDictionary(parseDictionary(value))

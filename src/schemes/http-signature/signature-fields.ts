@@ -1,4 +1,5 @@
 import { type InnerList, isInnerList, type Item, parseDictionary, serializeInnerList } from 'structured-headers'
+import { MAX_KEY_LENGTH } from '../../credentials/key-format.ts'
 
 /** One signature of a message, with what it says of itself (RFC 9421 §2.3). */
 export interface SignatureCandidate {
@@ -40,7 +41,6 @@ export const MAX_FIELD_LENGTH = 8192
 export const MAX_CANDIDATES = 4
 /** Most components that one signature may cover. */
 export const MAX_COMPONENTS = 32
-const MAX_KEYID_LENGTH = 256
 const MAX_NONCE_BYTES = 256
 
 /**
@@ -130,7 +130,7 @@ function readParameters(parameters: InnerList[1]): SignatureParameters | string 
   const read = Object.fromEntries(parameters) as unknown as Partial<SignatureParameters>
   const { created, expires, keyid = '', nonce } = read
   if (created === undefined) return 'created is missing'
-  if (!isOfLength(keyid, MAX_KEYID_LENGTH)) return 'keyid is missing or too long'
+  if (!isOfLength(keyid, MAX_KEY_LENGTH)) return 'keyid is missing or too long'
   if (nonce !== undefined && !isOfLength(nonce, MAX_NONCE_BYTES)) return 'nonce is empty or too long'
   if (expires !== undefined && expires < created) return 'expires before it is created'
   return { ...read, created, keyid }
