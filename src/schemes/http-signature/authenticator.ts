@@ -43,8 +43,18 @@ export function createHttpSignatureAuthenticator(
   async function verify(candidate: SignatureCandidate | MalformedCandidate, context: VerifyContext): Promise<Verdict> {
     if ('malformed' in candidate) return rejected('malformed', candidate.malformed)
     const fault = policyFault(candidate, config, context)
-    if (fault !== undefined) return fault
-    const base = signatureBase(candidate, { method: context.request.method, target: context.target, headers: context.request.headers })
+    const holder = await holderOf(candidate, context)
+    if ('status' in holder) return fault ?? holder
+    // Only the holder of the key is told what else is wrong.
+    return fault === undefined ? verifiedBy(candidate, holder, context) : { ...fault, authentic: true }
+  }
+
+  /** The key by which the signature holds. */
+  async function holderOf(
+    candidate: SignatureCandidate,
+    { request, target }: VerifyContext,
+  ): Promise<VerificationKey | Rejected | Unavailable> {
+    const base = signatureBase(candidate, { method: request.method, target, headers: request.headers })
     if (base === undefined) return rejected('malformed', 'a covered component is not in the message')
     let key: VerificationKey | undefined
     try {
@@ -60,7 +70,7 @@ export function createHttpSignatureAuthenticator(
       return rejected('signature_invalid')
     }
     keys.keep(candidate.keyid, key)
-    return verifiedBy(candidate, key, context)
+    return key
   }
 
   /** All that follows once the signature holds. */
