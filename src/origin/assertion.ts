@@ -26,11 +26,12 @@ export interface AssertionSigner {
 }
 
 export const ASSERTION_LIFETIME_SECONDS = 60
-/** An assertion is used again for this long, so that the origin always sees at least 30 seconds of life. */
+/** An assertion is used again for this long after its `iat`, so that the origin sees at least 30 seconds of life, or all the credential has. */
 const REUSE_MS = 30_000
 const MAX_KEPT = 4096
 
 const utf8 = new TextEncoder()
+const secondsOf = (now: number): number => Math.floor(now / 1000)
 const encodeJson = (value: unknown): string => encodeBase64Url(utf8.encode(JSON.stringify(value)))
 
 export function createAssertionSigner(rootSecret: RootSecret, issuer: string): AssertionSigner {
@@ -62,7 +63,7 @@ export function createAssertionSigner(rootSecret: RootSecret, issuer: string): A
       if (known !== undefined && now < known.usableUntil) return known.token
       return signNew(asserted, now).then((token) => {
         if (kept.size >= MAX_KEPT) kept.clear()
-        kept.set(identity, { token, usableUntil: Math.min(now + REUSE_MS, asserted.caller.expiresAt) })
+        kept.set(identity, { token, usableUntil: Math.min(secondsOf(now) * 1000 + REUSE_MS, asserted.caller.expiresAt) })
         return token
       })
     },
@@ -73,20 +74,21 @@ export function createAssertionSigner(rootSecret: RootSecret, issuer: string): A
   }
 }
 
-/** All that the claims depend on besides the time; a principal is known by scheme, issuer and credential. */
+/** All that the claims depend on besides the time. An issuer may give one `jti` to two tokens, so the scopes are part of it. */
 function identityOf({ audience, method, path, route, caller }: AssertedRequest): string {
-  const principals = caller.principals.map(({ scheme, issuer, subject, credentialId, expiresAt }) => [
+  const principals = caller.principals.map(({ scheme, issuer, subject, credentialId, scopes, expiresAt }) => [
     scheme,
     issuer,
     subject,
     credentialId,
+    [...scopes].join(' '),
     expiresAt,
   ])
   return JSON.stringify([audience, method, path, route, caller.consumer, caller.plan, principals])
 }
 
 function claimsOf({ audience, method, path, route, caller }: AssertedRequest, issuer: string, now: number): Record<string, unknown> {
-  const issuedAt = Math.floor(now / 1000)
+  const issuedAt = secondsOf(now)
   // Never outlives the credential it speaks of.
   const expiresAt = Math.min(issuedAt + ASSERTION_LIFETIME_SECONDS, Math.ceil(caller.expiresAt / 1000))
   return {
