@@ -95,7 +95,8 @@ export function createRemoteJwks(
       fault = error instanceof IssuerFault ? error.message : 'the issuer could not be reached'
       return undefined
     } finally {
-      endedFor = now
+      // An earlier attempt may end last.
+      endedFor = Math.max(endedFor, now)
     }
   }
 

@@ -77,6 +77,8 @@ export interface PublishedIssuer {
   isDown: boolean
   /** Put in place of members of the metadata. */
   metadata: Json
+  /** What is answered instead, at addresses of its choice. */
+  respond?: (url: string) => Response | Promise<Response> | undefined
 }
 export interface Scene {
   readonly authenticator: Authenticator
@@ -107,6 +109,8 @@ export function createScene(keys: Readonly<Record<string, readonly unknown[]>>, 
     const [issuer, found] = Object.entries(issuers).find(([name]) => url.startsWith(`${name}/`)) ?? []
     if (found === undefined || issuer === undefined) return new Response(null, { status: 404 })
     if (found.isDown) throw new TypeError('connection refused')
+    const special = await found.respond?.(url)
+    if (special !== undefined) return special
     if (url === `${issuer}/jwks`) return Response.json({ keys: found.keys }, { headers: found.headers })
     if (url !== `${issuer}/.well-known/openid-configuration`) return new Response(null, { status: 404 })
     return Response.json({ issuer, jwks_uri: `${issuer}/jwks`, ...found.metadata }, { headers: { 'cache-control': 'max-age=86400' } })
