@@ -65,8 +65,10 @@ export function createHttpSignatureAuthenticator(
     if (key === undefined) return rejected('unknown_key')
     // The key says which algorithm it is for; the message may only agree (RFC 9421 §7.3.6).
     if (candidate.alg !== undefined && candidate.alg !== key.algorithm) return rejected('algorithm_not_allowed')
-    const algorithm = key.algorithm === 'ed25519' ? 'Ed25519' : 'HMAC'
-    if (!(await crypto.subtle.verify(algorithm, key.key, candidate.signature, new TextEncoder().encode(base)))) {
+    const { name, length } = ALGORITHMS[key.algorithm]
+    // Workers throws on an Ed25519 signature of another length.
+    if (candidate.signature.byteLength !== length) return rejected('signature_invalid', 'not of its length')
+    if (!(await crypto.subtle.verify(name, key.key, candidate.signature, new TextEncoder().encode(base)))) {
       return rejected('signature_invalid')
     }
     keys.keep(candidate.keyid, key)
@@ -142,6 +144,12 @@ export function createHttpSignatureAuthenticator(
       return { challenges: [CHALLENGE], fields }
     },
   }
+}
+
+/** The algorithm's name in Web Crypto, and the length of its signatures in bytes (RFC 9421 §3.3). */
+const ALGORITHMS: Readonly<Record<VerificationKey['algorithm'], { readonly name: string; readonly length: number }>> = {
+  'hmac-sha256': { name: 'HMAC', length: 32 },
+  ed25519: { name: 'Ed25519', length: 64 },
 }
 
 const DIGEST_FAULTS: Readonly<Record<DigestCheck, RejectionReason | undefined>> = {
