@@ -55,7 +55,7 @@ export interface RootSecretOptions {
 export function loadRootSecret(options: RootSecretOptions): RootSecret {
   const envFile = options['env-file']
   const fromFile: Settings = envFile === undefined ? {} : readEnvFile(envFile)
-  const setting = (name: string): string | undefined => process.env[name] ?? fromFile[name]
+  const setting = (name: string): string | undefined => process.env[name] || fromFile[name]
   const { value } = loadRootKey({ environment: process.env, envFile, stateDirectory: options.state ?? '.portcullis' })
   try {
     return parseRootSecret(value, {

@@ -1,6 +1,6 @@
 import { text as readAll } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import { importedKeyDigests } from '../../src/credentials/imported-key.ts'
+import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../src/credentials/imported-key.ts'
 import { issueKey, type KeyClaims, type KeyOptions } from '../../src/credentials/key-format.ts'
 import { issueSigningKey } from '../../src/credentials/signing-key.ts'
 import { type Command, type Terminal, UsageError } from '../command.ts'
@@ -130,6 +130,10 @@ async function hash(values: Options, terminal: Terminal): Promise<number> {
   if (process.stdin.isTTY) terminal.err('Paste the key, then Enter and Ctrl-D:')
   const key = (await readAll(process.stdin)).trim()
   if (key === '') throw new UsageError('no key on standard input: printf %s "$KEY" | portcullis keys hash')
+  if (key.length > MAX_IMPORTED_KEY_LENGTH || !/^[\x21-\x2b\x2d-\x7e]+$/u.test(key))
+    throw new UsageError(
+      `a key is at most ${MAX_IMPORTED_KEY_LENGTH} printable ASCII characters without space or comma: no request could carry this one`,
+    )
   const [digest] = await importedKeyDigests(loadRootSecret(values), key)
   terminal.out(`hmac-sha256:${digest}`)
   return 0
