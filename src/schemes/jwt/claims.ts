@@ -22,7 +22,7 @@ export function faultOfClaims(claims: Claims, issuer: JwtIssuer, tokenType: JwtC
   const { aud, exp, nbf, iat, sub, cnf } = claims
   if (!isAudience(aud, issuer.audiences)) return aud === undefined ? 'claim_missing' : 'audience_mismatch'
   if (exp === undefined || (tokenType === 'at+jwt' && iat === undefined)) return 'claim_missing'
-  if (![exp, nbf ?? 0, iat ?? 0].every(isNumericDate)) return 'claim_invalid'
+  if (![exp, nbf, iat].every(isNumericDateOrAbsent)) return 'claim_invalid'
   const texts = REQUIRED[tokenType].map((name) => claims[name])
   if (texts.includes(undefined)) return 'claim_missing'
   if (![...texts, sub, claims['jti'], clientOf(claims)].every(isNameOrAbsent)) return 'claim_invalid'
@@ -57,8 +57,8 @@ function isAudience(aud: unknown, audiences: readonly string[]): boolean {
   return named.some((name) => typeof name === 'string' && audiences.includes(name))
 }
 
-function isNumericDate(value: unknown): boolean {
-  return typeof value === 'number' && value >= 0 && value <= MAX_SECONDS
+function isNumericDateOrAbsent(value: unknown): boolean {
+  return value === undefined || (typeof value === 'number' && value >= 0 && value <= MAX_SECONDS)
 }
 
 function isNameOrAbsent(value: unknown): boolean {

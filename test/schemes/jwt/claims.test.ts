@@ -68,6 +68,9 @@ describe('the claims of an access token', () => {
     [{ iat: 'today' }, 'claim_invalid'],
     [{ nbf: '0' }, 'claim_invalid'],
     [{ nbf: -1 }, 'claim_invalid'],
+    [{ nbf: null }, 'claim_invalid'],
+    [{ iat: null }, 'claim_invalid'],
+    [{ iat: false }, 'claim_invalid'],
   ])('JW-10: %j', async (claims, expected) => {
     expect(await outcome(claims)).toBe(expected)
   })
