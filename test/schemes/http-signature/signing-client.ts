@@ -35,6 +35,7 @@ export const SECRET = crypto.getRandomValues(new Uint8Array(32))
 export const acme = hmacSigner('acme-1', SECRET)
 const pair = (await crypto.subtle.generateKey({ name: 'Ed25519' }, true, ['sign', 'verify'])) as CryptoKeyPair
 export const publicJwk = (await crypto.subtle.exportKey('jwk', pair.publicKey)) as JsonWebKey
+export const privatePkcs8 = (await crypto.subtle.exportKey('pkcs8', pair.privateKey)) as ArrayBuffer
 export const globex: Signer = {
   keyid: 'globex-1',
   sign: async (base) => new Uint8Array(await crypto.subtle.sign('Ed25519', pair.privateKey, new TextEncoder().encode(base))),
