@@ -50,9 +50,11 @@ export const signCommand: Command = {
     const components = componentsOf(values, new URL(url), digest)
     const parameters = parametersOf(values, [...components.keys()])
     const base = [...[...components].map(([name, value]) => `"${name}": ${value}`), `"@signature-params": ${parameters}`].join('\n')
+    // Before any line is printed: curl reads them as they come.
+    const signature = signatureOf(base, secretOf(values))
     if (digest !== undefined) terminal.out(`Content-Digest: ${digest}`)
     terminal.out(`Signature-Input: sig=${parameters}`)
-    terminal.out(`Signature: sig=:${signatureOf(base, secretOf(values))}:`)
+    terminal.out(`Signature: sig=:${signature}:`)
     return 0
   },
 }
@@ -63,15 +65,25 @@ function contentOf({ data, 'data-file': file }: Options): Uint8Array | undefined
   return data === undefined ? undefined : Buffer.from(data)
 }
 
+/** Name to value; a field that is sent twice is one value (RFC 9421 §2.1). */
+function fieldsOf(lines: readonly string[]): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (const line of lines) {
+    const [, name = '', value = ''] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\t\x20-\x7e]*)$/u.exec(line) ?? []
+    if (name === '') throw new UsageError("--header takes 'Name: value' in ASCII")
+    const sent = fields.get(name.toLowerCase())
+    fields.set(name.toLowerCase(), sent === undefined ? value.trim() : `${sent}, ${value.trim()}`)
+  }
+  return fields
+}
+
 /** What is signed, in order (RFC 9421 §2.2, §2.1). */
 function componentsOf(
   { method, data, 'data-file': file, header = [], cover = [] }: Options,
   url: URL,
   digest: string | undefined,
 ): Map<string, string> {
-  const fields = new Map(
-    header.map((line) => [line.slice(0, line.indexOf(':')).trim().toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
-  )
+  const fields = fieldsOf(header)
   const components = new Map([
     ['@method', method?.toUpperCase() ?? (data === undefined && file === undefined ? 'GET' : 'POST')],
     ['@authority', url.host],
@@ -88,8 +100,8 @@ function componentsOf(
 }
 
 function parametersOf({ keyid, created, nonce }: Options, names: readonly string[]): string {
-  const seconds = created === undefined ? Math.floor(Date.now() / 1000) : Number(created)
-  if (!Number.isInteger(seconds)) throw new UsageError('--created takes whole seconds since the epoch')
+  const seconds = created ?? String(Math.floor(Date.now() / 1000))
+  if (!/^(?:0|[1-9]\d{0,14})$/u.test(seconds)) throw new UsageError('--created takes whole seconds since the epoch')
   const once = nonce ?? randomBytes(16).toString('base64url')
   if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/u.test(once))
     throw new UsageError('--nonce takes up to 256 printable characters without quote or backslash')
@@ -99,18 +111,24 @@ function parametersOf({ keyid, created, nonce }: Options, names: readonly string
 function secretOf(values: Options): string {
   const envFile = values['env-file']
   const secret =
-    process.env['PORTCULLIS_SIGNING_SECRET'] ?? (envFile === undefined ? undefined : readEnvFile(envFile)['PORTCULLIS_SIGNING_SECRET'])
+    process.env['PORTCULLIS_SIGNING_SECRET'] || (envFile === undefined ? undefined : readEnvFile(envFile)['PORTCULLIS_SIGNING_SECRET'])
   if (secret === undefined || secret === '') throw new UsageError('set PORTCULLIS_SIGNING_SECRET (or give it in --env-file)')
   return secret
 }
 
 function signatureOf(base: string, secret: string): string {
-  if (secret.startsWith('{')) {
-    const key = createPrivateKey({ key: JSON.parse(secret) as JsonWebKeyInput['key'], format: 'jwk' })
-    if (key.asymmetricKeyType !== 'ed25519') throw new UsageError('the private key in PORTCULLIS_SIGNING_SECRET must be Ed25519')
-    return signBytes(null, Buffer.from(base), key).toString('base64')
-  }
+  if (secret.startsWith('{')) return signWithJwk(base, secret)
   if (!/^[A-Za-z0-9+/_-]{43,}={0,2}$/u.test(secret))
     throw new UsageError('PORTCULLIS_SIGNING_SECRET must be base64 or base64url of at least 32 bytes, or an Ed25519 private JWK')
   return createHmac('sha256', Buffer.from(secret, 'base64')).update(base).digest('base64')
+}
+
+function signWithJwk(base: string, jwk: string): string {
+  try {
+    const key = createPrivateKey({ key: JSON.parse(jwk) as JsonWebKeyInput['key'], format: 'jwk' })
+    if (key.asymmetricKeyType === 'ed25519') return signBytes(null, Buffer.from(base), key).toString('base64')
+  } catch {
+    // The message of a parser would repeat part of the secret.
+  }
+  throw new UsageError('the JWK in PORTCULLIS_SIGNING_SECRET must be an Ed25519 private key')
 }
