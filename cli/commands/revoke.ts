@@ -79,10 +79,13 @@ function bodyOf(values: Options): Record<string, string> {
 /** An admin key goes over TLS, or to this very machine. */
 function endpointOf(text: string | undefined): URL {
   if (text === undefined || text === '') throw new UsageError('say which gate: --url https://api.example.com')
-  if (!URL.canParse(text)) throw new UsageError(`not a URL: ${text}`)
-  const url = new URL('/.portcullis/admin/v1/revocations', text)
+  const path = '/.portcullis/admin/v1/revocations'
+  // `api.example.com:8443` parses, as a URL of the scheme `api.example.com`, but has no paths.
+  if (!URL.canParse(path, text)) throw new UsageError('that is not the URL of a gate: write --url https://api.example.com')
+  const url = new URL(path, text)
   const isLoopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/u.test(url.hostname)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback)) throw new UsageError('the gate must be at an https URL')
+  if (url.username !== '' || url.password !== '') throw new UsageError('the URL of the gate holds a name or password; leave it out')
   return url
 }
 
@@ -105,14 +108,22 @@ async function report(response: Response, isJson: boolean, terminal: Terminal): 
   if (isJson) terminal.out(text.trim())
   const answer = parse(text)
   if (response.status !== 201) {
-    const errors = (answer['errors'] as readonly { pointer: string; detail: string }[] | undefined) ?? []
     const title = typeof answer['title'] === 'string' ? answer['title'] : response.statusText
     terminal.err(`not revoked: ${response.status} ${title}`)
-    for (const { pointer, detail } of errors) terminal.err(`  ${pointer}: ${detail}`)
+    for (const { pointer, detail } of errorsOf(answer)) terminal.err(`  ${pointer}: ${detail}`)
     return 1
   }
   if (!isJson) terminal.out(`revoked; in force everywhere by ${String(answer['effectiveBy'])}`)
   return 0
+}
+
+/** What is wrong with the request, where it was the gate that answered. */
+function errorsOf({ errors }: Record<string, unknown>): { pointer: string; detail: string }[] {
+  if (!Array.isArray(errors)) return []
+  return errors.flatMap((error: unknown) => {
+    const { pointer, detail } = Object(error) as Record<string, unknown>
+    return typeof pointer === 'string' && typeof detail === 'string' ? [{ pointer, detail }] : []
+  })
 }
 
 function parse(text: string): Record<string, unknown> {
