@@ -1,3 +1,4 @@
+import type { RootSecret } from '../../../src/credentials/root-secret.ts'
 import type { Directory } from '../../../src/directory/directory.ts'
 import { encodeBase64Url } from '../../../src/http/base64url.ts'
 import type { Authenticator, DeferredTask, Verdict, VerifyContext } from '../../../src/schemes/authenticator.ts'
@@ -95,7 +96,14 @@ export interface Scene {
 
 export const requestWith = (field: string): Request => new Request('https://api.example.com/', { headers: { authorization: field } })
 
-export function createScene(keys: Readonly<Record<string, readonly unknown[]>>, overrides: Partial<JwtConfig> = {}): Scene {
+/** Without a generation nothing is shared with other gates, so every fetch is seen. */
+const NO_SECRET: RootSecret = { generations: [], derive: async () => new Uint8Array() }
+
+export function createScene(
+  keys: Readonly<Record<string, readonly unknown[]>>,
+  overrides: Partial<JwtConfig> = {},
+  rootSecret: RootSecret = NO_SECRET,
+): Scene {
   const issuers = Object.fromEntries(
     Object.entries(keys).map(([issuer, published]): [string, PublishedIssuer] => [
       issuer,
@@ -129,8 +137,7 @@ export function createScene(keys: Readonly<Record<string, readonly unknown[]>>, 
   const directory: Partial<Directory> = {
     consumerOfClient: (issuer, client) => (issuer === ISSUER && client === 'app' ? 'acme' : undefined),
   }
-  // No generation of the root secret: nothing is shared with other gates, so every fetch is seen.
-  const dependencies = { directory, fetch, isLocal: false, rootSecret: { generations: [] } } as unknown as SchemeDependencies
+  const dependencies = { directory, fetch, isLocal: false, rootSecret } as SchemeDependencies
   const authenticator = createJwtAuthenticator(config, dependencies)
   const verifyField = async (field: string, now = NOW): ReturnType<Scene['verify']> => {
     const request = requestWith(field)
