@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+/** What needs programs of the system besides Node: curl and openssl. */
+export default defineConfig({
+  test: {
+    name: 'interop',
+    include: ['test/interop/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
+})
