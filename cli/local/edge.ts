@@ -38,6 +38,7 @@ export interface TlsOptions {
 const MAX_HEADER_BYTES = 128 * 1024
 /** One hop only (RFC 9110 §7.6.1); `Transfer-Encoding` and `Upgrade` are kept, because they say how this very message goes on. */
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer'])
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
 
 export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edge> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 })
@@ -50,6 +51,13 @@ export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edg
       return
     }
     const headers = headersToGate(request, fields)
+    // Without either field there is no content (RFC 9112 §6.3); Node would announce some for a POST.
+    if (
+      request.headers['content-length'] === undefined &&
+      request.headers['transfer-encoding'] === undefined &&
+      !BODILESS.has(request.method ?? '')
+    )
+      headers.push('Content-Length', '0')
     let upstream: ReturnType<typeof requestUpstream>
     try {
       upstream = requestUpstream({

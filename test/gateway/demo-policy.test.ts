@@ -78,7 +78,7 @@ describe('the demo policy', () => {
         given: 'a key that somebody put beside a signature that does not cover it',
         request: { method: 'POST', path: '/v1/partner/orders', body: '{}' },
         credentials: [key('acme'), signed()],
-        expect: { status: 401, code: 'credential-rejected' },
+        expect: { status: 401, code: 'component-not-covered' },
       },
       { given: 'a route for everybody', request: { path: '/v1/status' }, expect: { status: 200, code: 'forwarded' } },
       { given: 'a route that is not there', request: { path: '/v1/secrets' }, expect: { status: 404, code: 'route-unknown' } },

@@ -49,8 +49,8 @@ describe('a request that is let in is refused after each single change', () => {
       async (request, gate) => withoutField('signature-input')(await withoutField('signature')(request, gate), gate),
       '401 credential-missing',
     ],
-    ['a day later', later(86_400), '401 credential-rejected'],
-    ['just too late', later(331), '401 credential-rejected'],
+    ['a day later', later(86_400), '401 credential-out-of-time'],
+    ['just too late', later(331), '401 credential-out-of-time'],
     [
       'sent before',
       async (request, gate) => ((await gate.fetch(request.clone())).status === 200 ? request : at('/broken')(request, gate)),
