@@ -51,6 +51,20 @@ describe('a warm gate', () => {
     }
   })
 
+  test('keeps what it knows when a refresh brings the same set again', async () => {
+    const made = await warmed()
+    expect(await at(made, AFTER.fresh)).toBe('verified')
+    await made.runDeferred()
+    expect(made.fetched).toEqual([JWKS])
+    const verify = vi.spyOn(crypto.subtle, 'verify')
+    try {
+      expect(await at(made, AFTER.fresh + 1)).toBe('verified')
+      expect(verify).not.toHaveBeenCalled()
+    } finally {
+      verify.mockRestore()
+    }
+  })
+
   test('JW-10: asks the time of a known token on every request', async () => {
     const made = await warmed()
     const token = await signer.sign({ nbf: SECONDS, exp: SECONDS + 10 })
@@ -150,6 +164,25 @@ describe('a key that the set does not hold', () => {
     made.fetched.splice(0)
     expect(await at(made, NOW + 10, await signer.sign(LONG, { kid: 'new' }))).toBe('unknown_key')
     expect(made.fetched).toEqual([])
+  })
+
+  test('JC-4: stays gone, although an earlier attempt that still saw it ends last', async () => {
+    const made = scene()
+    const slow = Promise.withResolvers<undefined>()
+    const published = [[signer.jwk], [next.jwk]]
+    let asked = 0
+    made.issuer.respond = (url) => {
+      if (url !== JWKS) return undefined
+      const keys = published[asked++]
+      return asked === 1 ? slow.promise.then(() => Response.json({ keys })) : Response.json({ keys })
+    }
+    const first = at(made, NOW)
+    await vi.waitUntil(() => asked === 1)
+    expect(await at(made, NOW + 5)).toBe('unknown_key')
+    slow.resolve(undefined)
+    expect(await first).toBe('unknown_key')
+    expect(await at(made, NOW + 10)).toBe('unknown_key')
+    expect(await at(made, NOW + 10, await next.sign(LONG))).toBe('verified')
   })
 
   test('asked for by many at once, is asked for eight times at most', async () => {
