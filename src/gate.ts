@@ -12,7 +12,7 @@ import type { Policy } from './policy/policy.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { createRevocations } from './revocation/feed-client.ts'
-import { FEED_NAME } from './revocation/feed-object.ts'
+import { FEED_NAME } from './revocation/feed.ts'
 import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
 
 /** Everything one isolate answers with: the data path, and the gate's own paths beside it. */

@@ -64,12 +64,11 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
     },
 
     async admit(charges, now): Promise<Admission> {
-      const bySubject = Map.groupBy(charges, ({ subject }) => subject)
       const results = await Promise.allSettled(
-        [...bySubject].map(async ([subject, own]) => ({
+        [...new Set(charges.map(({ subject }) => subject))].map(async (subject) => ({
           subject,
           answer: await ledgerOf(subject).admit(
-            own.map(({ limit }) => limit),
+            charges.filter((charge) => charge.subject === subject).map(({ limit }) => limit),
             now,
           ),
         })),

@@ -147,8 +147,13 @@ function missing(tried: readonly Tried[]): Problem {
 }
 
 function describeAlternatives(tried: readonly Tried[]): string {
-  const byAlternative = Map.groupBy(tried, ({ alternative }) => alternative)
-  return [...byAlternative.values()].map((terms) => terms.map(({ authenticator }) => authenticator.name).join(' and ')).join(', or ')
+  const alternatives = new Set(tried.map(({ alternative }) => alternative))
+  const namesOf = (wanted: number): string =>
+    tried
+      .filter(({ alternative }) => alternative === wanted)
+      .map(({ authenticator }) => authenticator.name)
+      .join(' and ')
+  return [...alternatives].map(namesOf).join(', or ')
 }
 
 type Fault = Exclude<Shortfall, { status: 'absent' | 'unavailable' }>

@@ -1,4 +1,5 @@
-import { FEED_NAME, type FeedPage, type FeedPosition, type RevocationFeed } from './feed-object.ts'
+import { FEED_NAME, type FeedPage, type FeedPosition } from './feed.ts'
+import type { RevocationFeed } from './feed-object.ts'
 import type { Revocations } from './revocations.ts'
 import { createSnapshot } from './snapshot.ts'
 

@@ -1,9 +1,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
+import type { FeedPage, FeedPosition, FeedStatus } from './feed.ts'
 import type { Revocation } from './revocations.ts'
 
-/** The one object of a gateway that holds its feed. */
-export const FEED_NAME = 'feed'
 /** A feed this long takes no more: 503 rather than an unbounded one. */
 export const MAX_ENTRIES = 100_000
 /** Entries handed out by one call. */
@@ -11,23 +10,6 @@ export const PAGE_ENTRIES = 5000
 /** The backup is written at most this often (KV takes one write per second and key). */
 const BACKUP_DELAY_MS = 2000
 const FORGET_EVERY_MS = 86_400_000
-
-/** Where a reader stands. Positions of another epoch mean nothing: the feed was made anew, and is read from its start. */
-export interface FeedPosition {
-  readonly epoch: string
-  readonly sequence: number
-}
-export interface FeedPage {
-  readonly position: FeedPosition
-  readonly entries: readonly Revocation[]
-  /** More entries follow: ask again from `position`. */
-  readonly hasMore: boolean
-}
-export interface FeedStatus {
-  readonly entries: number
-  /** Sequence of the latest entry; 0: none yet. */
-  readonly latest: number
-}
 
 interface Row extends Record<string, SqlStorageValue> {
   readonly sequence: number
