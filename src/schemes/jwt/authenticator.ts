@@ -23,6 +23,8 @@ import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 const MAX_KEPT_BYTES = 8 * 1024 * 1024
 const MAX_KID_LENGTH = 512
 const REALM = 'portcullis'
+/** What a list of words in a quoted parameter can carry (RFC 6749 §3.3); the policy holds scopes to it already. */
+const ONE_WORD = /^[\x21\x23-\x5b\x5d-\x7e]+$/u
 /** API keys share the field: their prefixes are in no token (docs/api-keys.md). */
 const API_KEY = /^pc[ka]_/u
 
@@ -166,10 +168,11 @@ function remedyOf(shortfall: Shortfall): Remedy | undefined {
         ['scope', shortfall.required.join(' ')],
       ])
     case 'insufficient_authentication': {
-      const { acrValues, maxAgeSeconds } = shortfall
+      const { maxAgeSeconds } = shortfall
+      const acrValues = (shortfall.acrValues ?? []).filter((value) => ONE_WORD.test(value))
       return challenge([
         ['error', 'insufficient_user_authentication'],
-        ...(acrValues === undefined ? [] : [['acr_values', acrValues.join(' ')] as const]),
+        ...(acrValues.length === 0 ? [] : [['acr_values', acrValues.join(' ')] as const]),
         ...(maxAgeSeconds === undefined ? [] : [['max_age', String(maxAgeSeconds)] as const]),
       ])
     }

@@ -42,6 +42,18 @@ describe('the challenge of a jwt scheme', () => {
     ])
   })
 
+  test.each([
+    [['a"b', 'gold'], ', acr_values="gold"'],
+    [['a\\', 'gold'], ', acr_values="gold"'],
+    [['gold silver', 'gold'], ', acr_values="gold"'],
+    [['a\r\nset-cookie: x', '\u2603', '', 'urn:mace:incommon:iap:silver'], ', acr_values="urn:mace:incommon:iap:silver"'],
+    [['stark "genug"'], ''],
+  ])('BT-7: an acr value that a field cannot carry is left out: %j', async (acrValues, expected) => {
+    const challenges = await challengesTo({ status: 'insufficient_authentication', acrValues })
+    expect(challenges).toEqual([`Bearer realm="portcullis", error="insufficient_user_authentication"${expected}`])
+    expect(() => new Headers({ 'www-authenticate': challenges?.[0] ?? '' })).not.toThrow()
+  })
+
   test.each<Shortfall>([
     { status: 'unavailable', reason: 'key_set_unavailable' },
     { status: 'forbidden', condition: 'claim' },
