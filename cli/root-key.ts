@@ -8,12 +8,13 @@ import { readEnvFile, type Settings } from './settings.ts'
 export interface RootKey {
   /** `generation:base64url(32 bytes)` entries: a secret. */
   readonly value: string
-  /** Where it came from, for a person. */
-  readonly source: string
+  /** True for the state folder's own: nobody has given one. */
+  readonly isOwn: boolean
 }
 
-export function newRootKey(): string {
-  return `g1:${randomBytes(ROOT_SECRET_BYTES).toString('base64url')}`
+/** `generation`: 1 to 8 lower-case letters or digits; its own for every secret that is in use at a time. */
+export function newRootKey(generation = 'g1'): string {
+  return `${generation}:${randomBytes(ROOT_SECRET_BYTES).toString('base64url')}`
 }
 
 /**
@@ -27,11 +28,10 @@ export function loadRootKey(options: {
 }): RootKey {
   const fromFile: Settings = options.envFile === undefined ? {} : readEnvFile(options.envFile)
   const given = options.environment['PORTCULLIS_ROOT_KEY'] || fromFile['PORTCULLIS_ROOT_KEY']
-  if (given !== undefined && given !== '')
-    return { value: given, source: options.environment['PORTCULLIS_ROOT_KEY'] ? 'the environment' : String(options.envFile) }
+  if (given !== undefined && given !== '') return { value: given, isOwn: false }
   const path = join(options.stateDirectory, 'root-key')
   if (!existsSync(path)) createRootKey(options.stateDirectory, path)
-  return { value: readFileSync(path, 'utf8').trim(), source: path }
+  return { value: readFileSync(path, 'utf8').trim(), isOwn: true }
 }
 
 function createRootKey(directory: string, path: string): void {
@@ -52,16 +52,16 @@ export interface RootSecretOptions {
 }
 
 /** The root secret of a command, under the gateway's name and environment: keys of one are nothing to another. */
-export function loadRootSecret(options: RootSecretOptions): RootSecret {
+export function loadRootSecret(options: RootSecretOptions, warn: (line: string) => void): RootSecret {
   const envFile = options['env-file']
   const fromFile: Settings = envFile === undefined ? {} : readEnvFile(envFile)
   const setting = (name: string): string | undefined => process.env[name] || fromFile[name]
-  const { value } = loadRootKey({ environment: process.env, envFile, stateDirectory: options.state ?? '.portcullis' })
+  const { value, isOwn } = loadRootKey({ environment: process.env, envFile, stateDirectory: options.state ?? '.portcullis' })
+  const environment = options.environment ?? setting('PORTCULLIS_ENVIRONMENT') ?? 'local'
+  if (isOwn && environment !== 'local')
+    warn(`warning: PORTCULLIS_ROOT_KEY is not set, so this is made with this machine's own root secret; is that the one of ${environment}?`)
   try {
-    return parseRootSecret(value, {
-      gateway: options.gateway ?? setting('PORTCULLIS_GATEWAY') ?? 'portcullis',
-      environment: options.environment ?? setting('PORTCULLIS_ENVIRONMENT') ?? 'local',
-    })
+    return parseRootSecret(value, { gateway: options.gateway ?? setting('PORTCULLIS_GATEWAY') ?? 'portcullis', environment })
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'the root secret does not hold')
   }

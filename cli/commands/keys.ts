@@ -2,13 +2,14 @@ import { text as readAll } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../src/credentials/imported-key.ts'
 import { issueKey, type KeyClaims, type KeyOptions } from '../../src/credentials/key-format.ts'
+import { GENERATION } from '../../src/credentials/root-secret.ts'
 import { issueSigningKey } from '../../src/credentials/signing-key.ts'
 import { type Command, type Terminal, UsageError } from '../command.ts'
 import { loadRootSecret, newRootKey } from '../root-key.ts'
 
 const HELP = `Usage: portcullis keys create --consumer NAME [options]   a key that verifies itself
        portcullis keys hash < KEY                          the hash by which the policy knows a key made elsewhere
-       portcullis keys root                                a new PORTCULLIS_ROOT_KEY
+       portcullis keys root [--generation g2]              a new PORTCULLIS_ROOT_KEY
 
   --consumer NAME      whose key it is
   --plan NAME          the plan it is on (default: the consumer's)
@@ -38,6 +39,7 @@ const OPTIONS = {
   state: { type: 'string' },
   gateway: { type: 'string' },
   environment: { type: 'string' },
+  generation: { type: 'string' },
 } as const
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
@@ -58,7 +60,7 @@ export const keysCommand: Command = {
       case 'hash':
         return hash(values, terminal)
       case 'root':
-        terminal.out(newRootKey())
+        terminal.out(newRootKey(generationOf(values)))
         terminal.err('Keep it as a secret: every key derives from it. Cloudflare: npx wrangler secret put PORTCULLIS_ROOT_KEY')
         return 0
       default:
@@ -67,10 +69,15 @@ export const keysCommand: Command = {
   },
 }
 
+function generationOf({ generation = 'g1' }: Options): string {
+  if (!GENERATION.test(generation)) throw new UsageError('--generation takes 1 to 8 lower-case letters or digits, such as g2')
+  return generation
+}
+
 async function create(values: Options, terminal: Terminal): Promise<number> {
   if (values.signing === true && values.admin === true) throw new UsageError('--signing and --admin are two different keys; choose one')
   const options = keyOptions(values)
-  const root = loadRootSecret(values)
+  const root = loadRootSecret(values, (line) => terminal.err(line))
   try {
     if (values.signing === true) {
       const { keyid, secret, ...claims } = await issueSigningKey(root, options, Date.now())
@@ -134,7 +141,10 @@ async function hash(values: Options, terminal: Terminal): Promise<number> {
     throw new UsageError(
       `a key is at most ${MAX_IMPORTED_KEY_LENGTH} printable ASCII characters without space or comma: no request could carry this one`,
     )
-  const [digest] = await importedKeyDigests(loadRootSecret(values), key)
+  const [digest] = await importedKeyDigests(
+    loadRootSecret(values, (line) => terminal.err(line)),
+    key,
+  )
   terminal.out(`hmac-sha256:${digest}`)
   return 0
 }

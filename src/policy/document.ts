@@ -9,6 +9,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u
 const text = v.pipe(v.string(), v.minLength(1, 'must not be empty'), v.maxLength(2048, 'longer than 2048 characters'))
 const name = v.pipe(v.string(), v.regex(NAME, 'not a name: letters, digits, ".", "_", "-", at most 64'))
 const scope = v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/u, 'not a scope (RFC 6749 §3.3)'))
+/** It stands in a challenge, separated by spaces (RFC 9470 §3). */
+const acr = v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/u, 'not printable ASCII without space, quote and backslash'))
 const scopes = v.pipe(v.array(scope), v.maxLength(64, 'more than 64 scopes'))
 const names = v.pipe(v.array(name), v.maxLength(32, 'more than 32 names'))
 /** A whole number within bounds, with its default in the description for editors. */
@@ -54,7 +56,7 @@ const conditions = closed({
     named(v.union([claimValue, v.pipe(v.array(claimValue), v.minLength(1, 'must not be empty'))]), /^.{1,256}$/u, 'a claim'),
   ),
   pathParameters: v.optional(named(text, /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/u, 'a path parameter')),
-  acrValues: v.optional(v.pipe(v.array(text), v.minLength(1, 'must not be empty'), v.maxLength(16))),
+  acrValues: v.optional(v.pipe(v.array(acr), v.minLength(1, 'must not be empty'), v.maxLength(16))),
   maxAgeSeconds: v.optional(whole(0, 31_536_000, 'At most this long since the sign-in, in seconds (RFC 9470).')),
 })
 const operationExtension = closed({ ...routeEntries, require: v.optional(named(conditions, NAME, 'a scheme')) })

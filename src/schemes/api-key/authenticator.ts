@@ -1,5 +1,6 @@
 import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../credentials/imported-key.ts'
 import { isIssuedKey, KEY_PREFIXES, parseKey, type ParsedKey } from '../../credentials/key-format.ts'
+import { entitlementOf } from '../../directory/entitlement.ts'
 import type { Attempt, Authenticator, Carrier, Principal, Rejected, Remedy, Shortfall, Verdict } from '../authenticator.ts'
 import type { SchemeDependencies } from '../index.ts'
 import type { ApiKeyConfig } from './config.ts'
@@ -55,12 +56,9 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
 
   /** Whom the key names must still be known: an unknown plan is never unlimited. */
   const admit = (key: Admitted): Verdict => {
-    const consumer = directory.consumer(key.consumer)
-    if (consumer === undefined) return { ...rejected('unknown_consumer'), authentic: true }
-    const planName = key.plan ?? consumer.plan
-    const plan = planName === undefined ? undefined : directory.plan(planName)
-    if (planName !== undefined && plan === undefined) return { ...rejected('unknown_plan'), authentic: true }
-    return { status: 'verified', principal: principalOf(key, effectiveScopes(key.scopes, plan?.scopes)) }
+    const entitlement = entitlementOf(directory, key)
+    if (entitlement.status !== 'entitled') return { ...rejected(entitlement.status), authentic: true }
+    return { status: 'verified', principal: principalOf(key, entitlement.scopes) }
   }
 
   const principalOf = (key: Admitted, scopes: ReadonlySet<string>): Principal => ({
@@ -102,12 +100,6 @@ interface Admitted {
 }
 
 const rejected = (reason: Rejected['reason']): Rejected => ({ status: 'rejected', reason })
-
-/** A key's own ∩ its plan's; where one says nothing, the other's; nothing said at all is no scope. */
-function effectiveScopes(own: readonly string[] | undefined, planned: ReadonlySet<string> | undefined): ReadonlySet<string> {
-  if (own === undefined) return planned ?? new Set()
-  return new Set(planned === undefined ? own : own.filter((scope) => planned.has(scope)))
-}
 
 function carrierOf({ carrier }: ApiKeyConfig): Carrier {
   return carrier.in === 'bearer' ? { in: 'header', name: 'authorization' } : carrier

@@ -1,4 +1,5 @@
 import { checkContentDigest, type DigestCheck } from '../../http/content-digest.ts'
+import { entitlementOf } from '../../directory/entitlement.ts'
 import { resolveSigningKey } from '../../credentials/signing-key.ts'
 import type {
   Attempt,
@@ -92,18 +93,15 @@ export function createHttpSignatureAuthenticator(
 
   /** Scopes are the key's own within its plan's; who or what is unknown is refused, never unlimited. */
   function principalOf({ key: _key, algorithm: _algorithm, scopes, ...named }: VerificationKey): Principal | Rejected {
-    const consumer = directory.consumer(named.consumer)
-    if (consumer === undefined) return { status: 'rejected', reason: 'unknown_consumer', authentic: true }
-    const planName = named.plan ?? consumer.plan
-    const plan = planName === undefined ? undefined : directory.plan(planName)
-    if (planName !== undefined && plan === undefined) return { status: 'rejected', reason: 'unknown_plan', authentic: true }
+    const entitlement = entitlementOf(directory, { ...named, ...(scopes === undefined ? {} : { scopes }) })
+    if (entitlement.status !== 'entitled') return { status: 'rejected', reason: entitlement.status, authentic: true }
     return {
       ...named,
       scheme: config.name,
       kind: 'http-signature',
       issuer: 'portcullis',
       subject: named.consumer,
-      scopes: grantedScopes(scopes, plan?.scopes),
+      scopes: entitlement.scopes,
       claims: {},
     }
   }
@@ -168,11 +166,6 @@ function policyFault(candidate: SignatureCandidate, config: HttpSignatureConfig,
   const late = timeFault(candidate, config, now)
   if (late !== undefined) return rejected(late)
   return config.nonce && candidate.nonce === undefined ? rejected('malformed', 'nonce is missing') : undefined
-}
-
-function grantedScopes(own: readonly string[] | undefined, bound: ReadonlySet<string> | undefined): ReadonlySet<string> {
-  if (own === undefined) return bound ?? new Set()
-  return new Set(bound === undefined ? own : own.filter((scope) => bound.has(scope)))
 }
 
 /** An outage is never reported as a refusal; then what is known to come from the holder of a key; then the first. */

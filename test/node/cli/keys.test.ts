@@ -210,6 +210,20 @@ describe('where the root secret comes from', () => {
     await expect(run('create', '--consumer', 'acme', '--env-file', join(folder, 'none'))).rejects.toThrow(/no such file/u)
   })
 
+  test('a key for a deployed gate from this machine’s own root secret: made, with a warning', async () => {
+    vi.stubEnv('PORTCULLIS_ROOT_KEY', undefined)
+    const state = join(folder, 'warned')
+    expect((await run('create', '--consumer', 'acme', '--state', state, '--environment', 'production')).err).toContain(
+      'is that the one of production?',
+    )
+    expect((await run('create', '--consumer', 'acme', '--state', state)).err).not.toContain('warning')
+  })
+
+  test('keys root --generation names the generation', async () => {
+    expect(rootOf((await run('root', '--generation', 'g2')).out).generations).toEqual(['g2'])
+    await expect(run('root', '--generation', 'G2')).rejects.toThrow('1 to 8 lower-case')
+  })
+
   test('keys root prints one that holds, each time another', async () => {
     const [one, two] = [await run('root'), await run('root')]
     expect(rootOf(one.out).generations).toEqual(['g1'])
