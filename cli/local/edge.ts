@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Agent, createServer, request as requestUpstream, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import { type AddressInfo, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { clientCertificateReport, NO_CERTIFICATE } from './client-certificate.ts'
 import type { EdgeFields } from './runtime.ts'
@@ -38,6 +38,8 @@ export interface TlsOptions {
 const MAX_HEADER_BYTES = 128 * 1024
 /** One hop only (RFC 9110 §7.6.1); `Transfer-Encoding` and `Upgrade` are kept, because they say how this very message goes on. */
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer'])
+/** Where a message ends and whom it is for: no `Connection` takes these from the next hop, which would read another message. */
+const NEVER_NOMINATED = ['content-length', 'host', 'transfer-encoding', 'upgrade'] as const
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'])
 
 export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edge> {
@@ -87,25 +89,41 @@ export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edg
     request.pipe(upstream)
   }
 
-  /** WebSocket: the head is rewritten, then both ends are joined. */
+  /** Both ends are joined once the Worker agrees to a WebSocket; before, and where it does not, one request passes and no byte more. */
   const upgrade = (request: IncomingMessage, socket: Socket, head: Buffer): void => {
-    if (upstreamPort === undefined) {
-      socket.destroy()
+    socket.on('error', () => socket.destroy())
+    // Content would follow unread: nobody opens a WebSocket with any.
+    const hasContent = ['content-length', 'transfer-encoding'].some((name) => Object.hasOwn(request.headers, name))
+    if (upstreamPort === undefined || hasContent) {
+      socket.end(`HTTP/1.1 ${hasContent ? '400 Bad Request' : '503 Service Unavailable'}\r\nConnection: close\r\n\r\n`)
       return
     }
-    const upstream = connect(upstreamPort, '127.0.0.1', () => {
-      const lines = pairs([...headersToGate(request, fields), 'Connection', 'Upgrade']).map(([name, value]) => `${name}: ${value}`)
-      upstream.write(`${request.method} ${request.url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-      upstream.write(head)
-      upstream.pipe(socket).pipe(upstream)
+    const headers = [...headersToGate(request, fields), 'Connection', 'Upgrade']
+    const upstream = requestUpstream({
+      host: '127.0.0.1',
+      port: upstreamPort,
+      method: request.method,
+      path: request.url,
+      headers,
+      agent: false,
+      setHost: false,
     })
-    for (const [one, other] of [
-      [upstream, socket],
-      [socket, upstream],
-    ] as const) {
-      one.on('error', () => other.destroy())
-      one.on('close', () => other.destroy())
-    }
+    upstream.on('upgrade', (answer, far, farHead) => {
+      socket.write(headOf(answer, pairs(answer.rawHeaders)), 'latin1')
+      socket.write(farHead)
+      far.write(head)
+      far.on('error', () => socket.destroy()).on('close', () => socket.destroy())
+      socket.on('close', () => far.destroy())
+      far.pipe(socket).pipe(far)
+    })
+    upstream.on('response', (answer) => {
+      const kept = pairs(answer.rawHeaders).filter(([name]) => !/^(?:connection|keep-alive|transfer-encoding)$/iu.test(name))
+      socket.write(headOf(answer, [...kept, ['Connection', 'close']]), 'latin1')
+      answer.on('error', () => socket.destroy()).pipe(socket)
+    })
+    upstream.on('error', () => socket.destroy())
+    socket.on('close', () => upstream.destroy())
+    upstream.end()
   }
 
   const listen = async (server: Server, wanted: number): Promise<number> => {
@@ -161,12 +179,17 @@ export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edg
   }
 }
 
+function headOf({ statusCode, statusMessage }: IncomingMessage, fields: readonly (readonly [name: string, value: string])[]): string {
+  const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`, ...fields.map(([name, value]) => `${name}: ${value}`)]
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
 /** Names and values in turn, in the order and spelling they came in: repeated fields stay repeated. */
 function headersToGate(request: IncomingMessage, fields: EdgeFields): string[] {
   const isSecure = request.socket instanceof TLSSocket
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/u, '')
   const nominated = new Set((request.headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))
-  nominated.delete('upgrade')
+  for (const name of NEVER_NOMINATED) nominated.delete(name)
   const forwardedFor: string[] = []
   const kept = pairs(request.rawHeaders).filter(([name, value]) => {
     const lower = name.toLowerCase()
