@@ -6,7 +6,7 @@ import { rateLimitFields } from './limits/rate-limit-fields.ts'
 import { chargesOf } from './limits/subject.ts'
 import type { AssertionSigner } from './origin/assertion.ts'
 import { forward, originPath } from './origin/forward.ts'
-import { evaluate, type Caller, type ConsumeOne, type EvaluateContext, type Requirement } from './policy/evaluate.ts'
+import { evaluate, type Caller, type ConsumeOne, type Decision, type EvaluateContext, type Requirement } from './policy/evaluate.ts'
 import type { LinkedPolicy, LinkedRoute } from './policy/link.ts'
 import { messageOf, runDeferred, settle, type Outcome, type Passage } from './passage.ts'
 import type { Route } from './policy/policy.ts'
@@ -45,6 +45,8 @@ export interface Gateway {
 
 /** Content is digested up to each scheme's own cap; this one bounds them all. */
 const MAX_DIGESTED_BYTES = 10 * 1024 * 1024
+/** A decision that took longer is made again: content may come as slowly as the client likes. */
+const MAX_DECISION_MS = 1000
 const NO_REVOCATIONS: RevocationSnapshot = { find: () => undefined }
 
 export function createGateway(parts: GatewayParts): Gateway {
@@ -67,11 +69,11 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (linkedRoute === undefined) return { refusal: { at: 'method', allow: allowedMethods(match.byMethod) } }
     passage.linkedRoute = linkedRoute
     if (preflightMethod !== undefined) return preflight(linkedRoute, request, preflightMethod)
-    const { maxBodyBytes } = linkedRoute.route
-    if (maxBodyBytes !== undefined && declaredLength(request) > maxBodyBytes) return { refusal: { at: 'content', maxBodyBytes } }
-    const context = await contextOf(passage, target, match.parameters, linkedRoute.isProtected)
-    if (context === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
-    const decision = await evaluate(linkedRoute.requirements, context)
+    const exceeded = exceededCap(request, linkedRoute.route.maxBodyBytes)
+    if (exceeded !== undefined) return { refusal: { at: 'content', maxBodyBytes: exceeded } }
+    const decided = await decide(passage, target, linkedRoute.requirements, match.parameters)
+    if (decided === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
+    const { decision, context } = decided
     if (decision.outcome === 'deny') return { refusal: { at: 'evaluate', tried: decision.tried, context } }
     passage.caller = decision.caller
     return admit(passage, linkedRoute, decision.caller, decision.consume, context)
@@ -100,7 +102,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     })
     if (counted.status === 'unsatisfiable') return { refusal: { at: 'uncountable', limit: counted.limit.name } }
     const { charges } = counted
-    const early = charges.length === 0 ? undefined : limiter.refuseEarly(charges, passage.now)
+    const early = charges.length === 0 ? undefined : limiter.refuseEarly(charges, context.now)
     if (early !== undefined) return { refusal: { at: 'limit', admission: early } }
     for (const { authenticator, run } of consume) {
       const consumed = await run()
@@ -109,7 +111,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (charges.length === 0) return send(passage, linkedRoute, caller, context, address, undefined)
     let admission: Admission
     try {
-      admission = await limiter.admit(charges, passage.now)
+      admission = await limiter.admit(charges, context.now)
     } catch (error) {
       return { refusal: { at: 'dependency', dependency: 'limits', detail: messageOf(error) } }
     }
@@ -121,7 +123,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     passage: Passage,
     { route, origin, stripped }: LinkedRoute,
     caller: Caller,
-    { target, body }: EvaluateContext,
+    { target, body, now: decidedAt }: EvaluateContext,
     address: string | undefined,
     admission: Extract<Admission, { status: 'admitted' }> | undefined,
   ): Promise<Outcome> {
@@ -133,7 +135,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       route: route.id,
       caller,
     }
-    const assertion = await parts.assertions.sign(asserted, passage.now)
+    const assertion = await parts.assertions.sign(asserted, decidedAt)
     const answer = await forward({ request, target, route, origin, stripped, body, assertion, requestId, address }, parts.fetch)
     const hasFailed = answer.status !== 'answered' || answer.response.status >= 400
     const refund = admission?.refund
@@ -146,17 +148,36 @@ export function createGateway(parts: GatewayParts): Gateway {
 
   async function passUnknownPath(passage: Passage, target: CanonicalUrl): Promise<Outcome> {
     if (policy.unknownPaths === 'not-found' || linked.anyScheme.length === 0) return { refusal: { at: 'path' } }
-    const context = await contextOf(passage, target, {}, true)
-    if (context === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
-    const decision = await evaluate(linked.anyScheme, context)
+    const decided = await decide(passage, target, linked.anyScheme)
+    if (decided === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
+    const { decision, context } = decided
     return { refusal: decision.outcome === 'allow' ? { at: 'path' } : { at: 'evaluate', tried: decision.tried, context } }
   }
 
-  /** `undefined`: what was revoked cannot be known now, so nothing protected is decided. */
-  async function contextOf(
+  /**
+   * `undefined`: what was revoked cannot be known now, so nothing protected is decided. What was allowed slowly must hold by the time
+   * that it is then, too: credentials end, nonces are forgotten, periods pass and keys are revoked meanwhile.
+   */
+  async function decide(
     passage: Passage,
     target: CanonicalUrl,
-    parameters: Readonly<Record<string, string>>,
+    requirements: readonly Requirement[],
+    parameters: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly decision: Decision; readonly context: EvaluateContext } | undefined> {
+    const body = createRequestBody(passage.request, MAX_DIGESTED_BYTES)
+    const isProtected = requirements.some((requirement) => requirement.length > 0)
+    const decideAt = async (at: number) => {
+      const context = await contextOf(passage, { target, parameters, body, now: at }, isProtected)
+      return context === undefined ? undefined : { context, decision: await evaluate(requirements, context) }
+    }
+    const first = await decideAt(passage.now)
+    const later = now()
+    return first?.decision.outcome === 'allow' && later - passage.now >= MAX_DECISION_MS ? decideAt(later) : first
+  }
+
+  async function contextOf(
+    passage: Passage,
+    asked: Pick<EvaluateContext, 'target' | 'parameters' | 'body' | 'now'>,
     isProtected: boolean,
   ): Promise<EvaluateContext | undefined> {
     const { request, deferred } = passage
@@ -165,7 +186,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     }
     let snapshot: RevocationSnapshot | Promise<RevocationSnapshot>
     try {
-      snapshot = isProtected ? revocations.snapshot(passage.now, defer) : NO_REVOCATIONS
+      snapshot = isProtected ? revocations.snapshot(asked.now, defer) : NO_REVOCATIONS
       if (snapshot instanceof Promise) snapshot = await snapshot
     } catch (error) {
       parts.log(JSON.stringify({ event: 'outage', dependency: 'revocations', detail: messageOf(error) }))
@@ -173,11 +194,8 @@ export function createGateway(parts: GatewayParts): Gateway {
     }
     const known = snapshot
     return {
-      target,
+      ...asked,
       request,
-      parameters,
-      body: createRequestBody(request, MAX_DIGESTED_BYTES),
-      now: passage.now,
       revoked: (principal) => known.find(principal),
       defer,
     }
@@ -194,9 +212,11 @@ export function createGateway(parts: GatewayParts): Gateway {
   return {
     async handle(request, lifetime) {
       const passage = begin(request)
-      const response = await settle(passage, async () => pass(passage), parts.log)
+      const answering = settle(passage, async () => pass(passage), parts.log)
+      // At once: a client that leaves before its answer takes neither the record nor a refund with it.
+      lifetime.waitUntil(answering.then(async () => runDeferred(passage.deferred, parts.log)))
+      const response = await answering
       if (response.webSocket === null || response.webSocket === undefined) shareResponse(passage.linkedRoute?.route.cors, request, response)
-      lifetime.waitUntil(runDeferred(passage.deferred, parts.log))
       return response
     },
     async guard(request, requirements, lifetime) {
@@ -206,9 +226,9 @@ export function createGateway(parts: GatewayParts): Gateway {
         async () => {
           const canonical = canonicalize(request.url)
           if (canonical.status === 'refused') return { refusal: { at: 'target', fault: canonical.fault } }
-          const context = await contextOf(passage, canonical.url, {}, true)
-          if (context === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
-          const decision = await evaluate(requirements, context)
+          const decided = await decide(passage, canonical.url, requirements)
+          if (decided === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
+          const { decision, context } = decided
           if (decision.outcome === 'deny') return { refusal: { at: 'evaluate', tried: decision.tried, context } }
           passage.caller = decision.caller
           return { response: new Response(null, { status: 204 }) }
@@ -226,8 +246,12 @@ function preflight({ route }: LinkedRoute, request: Request, method: string): Ou
   return response === undefined ? { refusal: { at: 'preflight' } } : { response }
 }
 
-function declaredLength(request: Request): number {
-  return Number(request.headers.get('content-length') ?? 0)
+/** The cap that the content is known to exceed. None goes on with GET or HEAD, where it means nothing (RFC 9110 §9.3.1). */
+function exceededCap(request: Request, maxBodyBytes: number | undefined): number | undefined {
+  const declared = request.headers.get('content-length')
+  const isBare = request.method === 'GET' || request.method === 'HEAD'
+  if (isBare && declared !== '0' && request.body !== null) return 0
+  return maxBodyBytes !== undefined && Number(declared ?? 0) > maxBodyBytes ? maxBodyBytes : undefined
 }
 
 function allowedMethods(byMethod: ReadonlyMap<string, unknown>): string[] {

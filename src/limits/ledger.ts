@@ -1,4 +1,4 @@
-import { periodAt } from './calendar-quota.ts'
+import { periodAt, type Period } from './calendar-quota.ts'
 import { giveBack, standingOf, takeOne } from './gcra.ts'
 import type { LimitPolicy, LimitState } from './limiter.ts'
 
@@ -85,7 +85,7 @@ function rateEntry({ rates }: Books, limit: LimitPolicy, rate: NonNullable<Limit
 }
 
 function quotaEntry({ quotas }: Books, limit: LimitPolicy, quota: NonNullable<LimitPolicy['quota']>, now: number): Entry {
-  const { startsAt, endsAt } = periodAt(quota.period, now)
+  const { startsAt, endsAt } = periodOf(quotas, limit.name, quota, now)
   const used = (): number => {
     const page = quotas.get(limit.name)
     return page?.startsAt === startsAt ? page.used : 0
@@ -101,11 +101,16 @@ function quotaEntry({ quotas }: Books, limit: LimitPolicy, quota: NonNullable<Li
   }
 }
 
+/** A request that comes with an earlier time than another did (slow, or of a slower clock) counts in the other's period: none starts twice. */
+function periodOf(quotas: Books['quotas'], name: string, { period }: NonNullable<LimitPolicy['quota']>, now: number): Period {
+  return periodAt(period, Math.max(now, quotas.get(name)?.startsAt ?? now))
+}
+
 /** When nothing of what was spent matters any more, in milliseconds since the epoch; `limits` are those just asked about. */
 export function settledAt(books: Books, limits: readonly LimitPolicy[], now: number): number {
   const ends = limits.flatMap(({ name, quota }) => [
     books.rates.get(name) ?? now,
-    quota === undefined ? now : periodAt(quota.period, now).endsAt,
+    quota === undefined ? now : periodOf(books.quotas, name, quota, now).endsAt,
   ])
   return Math.max(now, ...ends)
 }
