@@ -46,7 +46,8 @@ const AUTHORITY = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-
 /** `/`, `\` and control characters have no business in escaped form. */
 const ENCODED_SEPARATOR = /%(?:2[fF]|5[cC]|[01][0-9A-Fa-f]|7[fF])/u
 const ENCODED_DOT = /%2[eE]/u
-const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/u
+/** Also with parameters (`..;x`): servers that cut those off first would climb (RFC 3986 §3.3). */
+const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:(?:;|%3[bB])[^/]*)?(?:\/|$)/u
 /** Letters, digits, `-`, `_` and `~` escaped: equal by RFC 3986 §6.2.2.2, yet origins differ on it. */
 const ENCODED_UNRESERVED = /%(?:2[dD]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])/u
 

@@ -32,10 +32,13 @@ export function preflightResponse(cors: CorsPolicy | undefined, request: Request
   return new Response(null, { status: 204, headers })
 }
 
+const GRANTS = ['access-control-allow-origin', 'access-control-allow-credentials', 'access-control-expose-headers'] as const
+
 /** Adds what lets a browser's script read an answer, refusals included. The gate's word replaces the origin's. */
 export function shareResponse(cors: CorsPolicy | undefined, request: Request, response: Response): void {
   if (cors === undefined) return
   response.headers.append('vary', 'Origin')
+  for (const name of GRANTS) response.headers.delete(name)
   const origin = allowedOrigin(cors, request.headers.get('origin'))
   if (origin === undefined) return
   response.headers.set('access-control-allow-origin', origin)

@@ -29,6 +29,8 @@ export const ASSERTION_LIFETIME_SECONDS = 60
 /** An assertion is used again for this long after its `iat`, so that the origin sees at least 30 seconds of life, or all the credential has. */
 const REUSE_MS = 30_000
 const MAX_KEPT = 4096
+/** How much memory what is kept may take, in characters: a path alone may have 16,384. */
+const MAX_KEPT_LENGTH = 4 * 1024 * 1024
 
 const utf8 = new TextEncoder()
 const secondsOf = (now: number): number => Math.floor(now / 1000)
@@ -39,6 +41,16 @@ export function createAssertionSigner(rootSecret: RootSecret, issuer: string): A
   if (newest === undefined) throw new Error('the root secret has no generation')
   const keys = new Map<string, DerivedSigningKey>()
   const kept = new Map<string, { readonly token: string; readonly usableUntil: number }>()
+  let keptLength = 0
+
+  const keep = (identity: string, token: string, usableUntil: number): void => {
+    keptLength += kept.has(identity) ? 0 : identity.length + token.length
+    if (kept.size >= MAX_KEPT || keptLength > MAX_KEPT_LENGTH) {
+      kept.clear()
+      keptLength = identity.length + token.length
+    }
+    kept.set(identity, { token, usableUntil })
+  }
 
   const keyOf = async (generation: string): Promise<DerivedSigningKey> => {
     const known = keys.get(generation)
@@ -62,8 +74,7 @@ export function createAssertionSigner(rootSecret: RootSecret, issuer: string): A
       const known = kept.get(identity)
       if (known !== undefined && now < known.usableUntil) return known.token
       return signNew(asserted, now).then((token) => {
-        if (kept.size >= MAX_KEPT) kept.clear()
-        kept.set(identity, { token, usableUntil: Math.min(secondsOf(now) * 1000 + REUSE_MS, asserted.caller.expiresAt) })
+        keep(identity, token, Math.min(secondsOf(now) * 1000 + REUSE_MS, asserted.caller.expiresAt))
         return token
       })
     },

@@ -38,9 +38,13 @@ function parameterName(pair: string): string {
 
 /** A `Cookie` field without the named cookies; `undefined` when none is left. */
 export function withoutCookies(cookie: string, names: ReadonlySet<string>): string | undefined {
-  const kept = cookie
-    .split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair !== '' && !names.has((pair.split('=', 1)[0] ?? '').trim()))
+  const kept = cookie.split(';').flatMap((pair) => withoutNamed(pair, names))
   return kept.length === 0 ? undefined : kept.join('; ')
+}
+
+/** A `Cookie` field that was sent twice arrives joined by a comma: what follows one may be a cookie of its own to an origin. */
+function withoutNamed(pair: string, names: ReadonlySet<string>): string[] {
+  const kept = pair.split(',').filter((part) => !names.has((part.split('=', 1)[0] ?? '').trim()))
+  const text = kept.join(',').trim()
+  return text === '' ? [] : [text]
 }

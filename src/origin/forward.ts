@@ -25,8 +25,16 @@ export type OriginAnswer =
 
 /** Path and query as the origin receives them, appended to the origin's own URL. */
 export function originPath(target: CanonicalUrl, route: Route, origin: OriginConfig): string {
-  const path = origin.stripBasePath ? target.path.slice(route.basePath.length) || '/' : target.path
+  const path = origin.stripBasePath ? withoutSegments(target.path, route.basePath.split('/').length - 1) : target.path
   return new URL(origin.url).pathname.replace(/\/$/u, '') + path
+}
+
+/** By segments, since `/%40a` is the base path `/@a` too, and longer. */
+function withoutSegments(path: string, count: number): string {
+  return `/${path
+    .split('/')
+    .slice(count + 1)
+    .join('/')}`
 }
 
 /** Sends the request on and gives the origin's answer as a stream; redirects are the client's to follow. */
@@ -42,6 +50,8 @@ export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Prom
       headers: originHeaders(forwarded),
       body: capped.body,
       redirect: 'manual',
+      // What the origin answers to one caller may not come to another from the platform's cache: its key knows no caller.
+      cache: 'no-store',
       signal: deadline.signal,
     })
     return { status: 'answered', response: answerOf(response, requestId) }
@@ -93,10 +103,13 @@ function forwardedNode(address: string): string {
   return address.includes(':') ? `"[${address}]"` : address
 }
 
-/** The response may be changed: fields are added by `gateway.ts`. An upgrade passes as it is. */
+/** The response may be changed: fields are added by `gateway.ts`. */
 function answerOf(response: Response, requestId: string): Response {
-  if (response.webSocket !== null && response.webSocket !== undefined) return response
-  const answer = new Response(response.body, response)
+  const { webSocket } = response
+  const isUpgrade = webSocket !== null && webSocket !== undefined
+  const answer = isUpgrade
+    ? new Response(null, { status: 101, headers: response.headers, webSocket })
+    : new Response(response.body, response)
   answer.headers.set('portcullis-request-id', requestId)
   return answer
 }

@@ -17,6 +17,8 @@ const PREFIXES = [
   'mf-',
   'x-forwarded-',
   'x-ssl-',
+  'ssl-client-',
+  'x-arr-',
   'x-client-cert',
   'x-authenticated-',
   'x-auth-request-',
@@ -24,6 +26,8 @@ const PREFIXES = [
   'x-credential-',
   'x-amzn-oidc-',
   'x-goog-authenticated-',
+  'x-goog-iap-',
+  'x-ms-client-principal',
 ] as const
 
 /** Whether a field of the client's is kept from the origin. `name` is lower case, as `Headers` gives it. */

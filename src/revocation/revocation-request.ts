@@ -11,6 +11,8 @@ const NEVER = 253_402_300_799_000
 /** An id of a key that was issued here; any other is a name in the policy. */
 const ISSUED_KEY_ID = /^[0-9a-f]{24}$/u
 
+const INSTANT = 'an instant such as 2027-01-31T00:00:00Z'
+
 const id = v.pipe(
   v.string(),
   v.minLength(1),
@@ -22,7 +24,13 @@ const common = {
   /** For the log; never shown to the caller. */
   reason: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters'))),
   /** When what it names is over by itself, so that the entry may be forgotten. */
-  expiresAt: v.optional(v.pipe(v.string(), v.isoTimestamp('an instant such as 2027-01-31T00:00:00Z'))),
+  expiresAt: v.optional(
+    v.pipe(
+      v.string(),
+      v.isoTimestamp(INSTANT),
+      v.check((text) => !Number.isNaN(Date.parse(text)), INSTANT),
+    ),
+  ),
 }
 const issuer = v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(512)))
 const revocationSchema = v.variant('type', [
