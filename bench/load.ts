@@ -1,19 +1,25 @@
 // A process of its own, so that its CPU is nobody else's: sends prepared requests over connections that stay open.
 import { connect, type Socket } from 'node:net'
 
-export interface Load {
+export interface Target {
   readonly port: number
   /** Whole requests without content, sent in rotation. */
   readonly requests: readonly string[]
+}
+export interface Load {
+  readonly targets: readonly Target[]
+  /** Requests to each target. */
   readonly count: number
   readonly connections: number
 }
-export interface LoadResult {
+export interface TargetResult {
   /** How often each status came; 0: an answer that broke off. */
   readonly statuses: Readonly<Record<string, number>>
   readonly seconds: number
 }
 
+/** Requests before the next target has its turn: what else the machine does then weighs on all of them alike. */
+const SLICE = 512
 const END_OF_HEAD = '\r\n\r\n'
 
 /** Length of the first answer in `text`, in bytes; `undefined`: there is more to come. */
@@ -29,45 +35,91 @@ function lengthOfAnswer(text: string): number | undefined {
   return end === -1 ? undefined : end + 3 + END_OF_HEAD.length
 }
 
-async function run({ port, requests, count, connections }: Load): Promise<LoadResult> {
-  const prepared = requests.map((request) => Buffer.from(request, 'latin1'))
-  const statuses: Record<string, number> = {}
-  let next = 0
-  const note = (status: string): void => {
-    statuses[status] = (statuses[status] ?? 0) + 1
+interface Connection {
+  /** The status of the answer. */
+  exchange(request: Buffer): Promise<string>
+  close(): void
+}
+
+/** Opened with the first request, and again where the server has closed it meanwhile. */
+function createConnection(port: number): Connection {
+  let open: { readonly socket: Socket } | undefined
+  let held = ''
+  let answer: ((status: string) => void) | undefined
+  const settle = (status: string): void => {
+    const settled = answer
+    answer = undefined
+    settled?.(status)
   }
-  const work = async (): Promise<void> =>
-    new Promise((resolve) => {
-      const socket: Socket = connect(port, '127.0.0.1').setNoDelay(true)
-      let held = ''
-      let isWaiting = false
-      const send = (): void => {
-        held = ''
-        isWaiting = next < count
-        if (isWaiting) socket.write(prepared[next % prepared.length] ?? '')
-        else socket.end()
-        next += 1
-      }
-      socket.setEncoding('latin1')
-      socket.on('connect', send)
-      socket.on('data', (chunk: string) => {
-        held += chunk
-        if (lengthOfAnswer(held) === undefined) return
-        note(held.slice(9, 12))
-        send()
-      })
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        if (isWaiting) note('0')
-        resolve()
-      })
+  const connectNow = (): { readonly socket: Socket } => {
+    const opened = connect(port, '127.0.0.1').setNoDelay(true).setEncoding('latin1')
+    opened.on('data', (chunk: string) => {
+      held += chunk
+      if (lengthOfAnswer(held) !== undefined) settle(held.slice(9, 12))
     })
-  const started = performance.now()
-  await Promise.all(Array.from({ length: connections }, work))
-  return { statuses, seconds: (performance.now() - started) / 1000 }
+    opened.on('error', () => undefined)
+    opened.on('close', () => {
+      open = undefined
+      settle('0')
+    })
+    return { socket: opened }
+  }
+  return {
+    exchange: async (request) =>
+      new Promise((resolve) => {
+        held = ''
+        answer = resolve
+        open ??= connectNow()
+        open.socket.write(request)
+      }),
+    close: () => open?.socket.destroy(),
+  }
+}
+
+interface Sender {
+  send(count: number): Promise<void>
+  end(): TargetResult
+}
+
+function createSender({ port, requests }: Target, connections: number): Sender {
+  const prepared = requests.map((request) => Buffer.from(request, 'latin1'))
+  const open = Array.from({ length: connections }, () => createConnection(port))
+  const statuses: Record<string, number> = {}
+  let sent = 0
+  let seconds = 0
+  return {
+    async send(count) {
+      const until = sent + count
+      const started = performance.now()
+      const work = async (connection: Connection): Promise<void> => {
+        while (sent < until) {
+          const request = prepared[sent % prepared.length] ?? Buffer.alloc(0)
+          sent += 1
+          const status = await connection.exchange(request)
+          statuses[status] = (statuses[status] ?? 0) + 1
+        }
+      }
+      await Promise.all(open.map(work))
+      seconds += (performance.now() - started) / 1000
+    },
+    end() {
+      for (const connection of open) connection.close()
+      return { statuses, seconds }
+    },
+  }
+}
+
+async function run({ targets, count, connections }: Load): Promise<TargetResult[]> {
+  const senders = targets.map((target) => createSender(target, connections))
+  for (let done = 0; done < count; done += SLICE) {
+    // Another one begins each time, so that nobody always follows the same.
+    const first = (done / SLICE) % senders.length
+    for (const sender of [...senders.slice(first), ...senders.slice(0, first)]) await sender.send(Math.min(SLICE, count - done))
+  }
+  return senders.map((sender) => sender.end())
 }
 
 process.on('message', (load: Load) => {
-  void run(load).then((result) => process.send?.(result))
+  void run(load).then((results) => process.send?.(results))
 })
 process.on('disconnect', () => process.exit())

@@ -9,12 +9,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startRuntime, type Runtime } from '../cli/local/runtime.ts'
 import { cpuMilliseconds, runtimeProcesses } from './cpu.ts'
-import type { Load, LoadResult } from './load.ts'
+import type { Load, TargetResult } from './load.ts'
 import { rowsOf, tableOf, type Measure } from './report.ts'
 import { createBench, type Bench, type Variant } from './variants.ts'
 
 const CONNECTIONS = 32
-/** Before each measurement, so that what the gate makes anew every 30 seconds is not in it. */
+/** Sent before each round, so that what the gate makes anew every 30 seconds is not in it. */
 const WARM_UP = 512
 const EDGE_FIELDS = { cf: 'x-bench-cf', scheme: 'x-bench-scheme' }
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
@@ -25,7 +25,7 @@ interface Started {
   readonly pid: number
   readonly measures: Measure[]
 }
-type SendLoad = (load: Omit<Load, 'connections'>) => Promise<LoadResult>
+type SendLoad = (load: Omit<Load, 'connections'>) => Promise<TargetResult[]>
 
 async function main(): Promise<void> {
   const { rounds, requests, json } = readOptions()
@@ -44,13 +44,15 @@ async function main(): Promise<void> {
     for (const variant of bench.variants) started.push(await start(variant, bench, join(folder, variant.id)))
     const send: SendLoad = async (load) => {
       loader.send({ ...load, connections: CONNECTIONS } satisfies Load)
-      const [result] = (await once(loader, 'message')) as [LoadResult]
-      return result
+      const [results] = (await once(loader, 'message')) as [TargetResult[]]
+      return results
     }
-    for (const one of started) await prepare(one, requests, send)
+    progress('warming up')
+    for (const one of started) await mustRefuse(one, send)
+    await sendAll(started, requests, send)
     for (let round = 0; round < rounds; round += 1) {
       progress(`round ${round + 1} of ${rounds}`)
-      for (const one of inTurn(started, round)) one.measures.push(await measure(one, requests, send))
+      await measure(started, requests, send)
     }
     progress('')
     report(started, { rounds, requests, json })
@@ -81,12 +83,6 @@ function readOptions(): Options {
   return { rounds, requests, json: values.json }
 }
 
-/** Another one begins each round, so that nobody always follows the same. */
-function inTurn<Item>(items: readonly Item[], round: number): Item[] {
-  const first = round % items.length
-  return [...items.slice(first), ...items.slice(0, first)]
-}
-
 /** A runtime of its own for each variant: none is compiled for another's requests. */
 async function start(variant: Variant, bench: Bench, stateDirectory: string): Promise<Started> {
   const before = new Set(runtimeProcesses())
@@ -103,33 +99,37 @@ async function start(variant: Variant, bench: Bench, stateDirectory: string): Pr
   return { variant, runtime, pid, measures: [] }
 }
 
-/** Refuses what it must, then warms up: a gate that lets everything through would be fast. */
-async function prepare({ variant, runtime }: Started, requests: number, send: SendLoad): Promise<void> {
-  progress(`warming up: ${variant.name}`)
-  const { port } = runtime
-  if (variant.refused !== undefined) {
-    const { statuses } = await send({ port, requests: [variant.refused], count: 1 })
-    if (statuses['401'] !== 1) throw new Error(`${variant.name}: a bad credential was answered ${JSON.stringify(statuses)}, not 401`)
-  }
-  await sendAll(variant, { port, requests: variant.requests(requests), count: requests }, send)
+/** A gate that lets everything through would be fast. */
+async function mustRefuse({ variant, runtime }: Started, send: SendLoad): Promise<void> {
+  if (variant.refused === undefined) return
+  const [result] = await send({ targets: [{ port: runtime.port, requests: [variant.refused] }], count: 1 })
+  if (result?.statuses['401'] !== 1)
+    throw new Error(`${variant.name}: a bad credential was answered ${JSON.stringify(result?.statuses)}, not 401`)
 }
 
-async function measure({ variant, runtime, pid }: Started, count: number, send: SendLoad): Promise<Measure> {
-  const { port } = runtime
-  await sendAll(variant, { port, requests: variant.requests(WARM_UP), count: WARM_UP }, send)
-  const requests = variant.requests(count)
-  const before = cpuMilliseconds(pid)
-  const { seconds } = await sendAll(variant, { port, requests, count }, send)
-  const cpu = cpuMilliseconds(pid) - before
-  return { cpuMsPer1000: (cpu * 1000) / count, requestsPerSecond: count / seconds }
+/** One round: `count` requests to each, in short turns, so that a busy machine weighs on all of them alike. */
+async function measure(started: readonly Started[], count: number, send: SendLoad): Promise<void> {
+  await sendAll(started, WARM_UP, send)
+  const before = started.map(({ pid }) => cpuMilliseconds(pid))
+  const results = await sendAll(started, count, send)
+  for (const [index, { pid, measures }] of started.entries()) {
+    const cpu = cpuMilliseconds(pid) - (before[index] ?? Number.NaN)
+    measures.push({ cpuMsPer1000: (cpu * 1000) / count, requestsPerSecond: count / (results[index]?.seconds ?? Number.NaN) })
+  }
 }
 
 /** Whatever was not answered 200 was not the work that is measured. */
-async function sendAll({ name }: Variant, load: Omit<Load, 'connections'>, send: SendLoad): Promise<LoadResult> {
-  const result = await send(load)
-  if (result.statuses['200'] !== load.count)
-    throw new Error(`${name}: not every answer was 200, nothing is reported: ${JSON.stringify(result.statuses)}`)
-  return result
+async function sendAll(started: readonly Started[], count: number, send: SendLoad): Promise<TargetResult[]> {
+  const results = await send({
+    targets: started.map(({ variant, runtime }) => ({ port: runtime.port, requests: variant.requests(count) })),
+    count,
+  })
+  for (const [index, { variant }] of started.entries()) {
+    const statuses = results[index]?.statuses ?? {}
+    if (statuses['200'] !== count)
+      throw new Error(`${variant.name}: not every answer was 200, nothing is reported: ${JSON.stringify(statuses)}`)
+  }
+  return results
 }
 
 function report(started: readonly Started[], { rounds, requests, json }: Options): void {
