@@ -164,7 +164,8 @@ export function createGateway(parts: GatewayParts): Gateway {
     requirements: readonly Requirement[],
     parameters: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly decision: Decision; readonly context: EvaluateContext } | undefined> {
-    const body = createRequestBody(passage.request, MAX_DIGESTED_BYTES)
+    const cap = passage.linkedRoute?.route.maxBodyBytes ?? MAX_DIGESTED_BYTES
+    const body = createRequestBody(passage.request, Math.min(cap, MAX_DIGESTED_BYTES))
     const isProtected = requirements.some((requirement) => requirement.length > 0)
     const decideAt = async (at: number) => {
       const context = await contextOf(passage, { target, parameters, body, now: at }, isProtected)
@@ -231,7 +232,7 @@ export function createGateway(parts: GatewayParts): Gateway {
           const { decision, context } = decided
           if (decision.outcome === 'deny') return { refusal: { at: 'evaluate', tried: decision.tried, context } }
           passage.caller = decision.caller
-          return { response: new Response(null, { status: 204 }) }
+          return { response: new Response(null, { status: 204 }), code: 'granted' }
         },
         parts.log,
       )
@@ -243,7 +244,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 
 function preflight({ route }: LinkedRoute, request: Request, method: string): Outcome {
   const response = preflightResponse(route.cors, request, method)
-  return response === undefined ? { refusal: { at: 'preflight' } } : { response }
+  return response === undefined ? { refusal: { at: 'preflight' } } : { response, code: 'preflight' }
 }
 
 /** The cap that the content is known to exceed. None goes on with GET or HEAD, where it means nothing (RFC 9110 §9.3.1). */

@@ -15,14 +15,15 @@ export interface Passage {
   caller?: Caller
 }
 
-export type Outcome = { readonly response: Response } | { readonly refusal: Refusal }
+/** `code`: of the record, where the answer is not the origin's. */
+export type Outcome = { readonly response: Response; readonly code?: string } | { readonly refusal: Refusal }
 type Log = (line: string) => void
 
 /** Turns what the data path concluded, or a throw, into the one response, and leaves its record to be written. Never rejects. */
 export async function settle(passage: Passage, work: () => Promise<Outcome>, log: Log): Promise<Response> {
   const outcome = await work().catch(bug)
   if ('response' in outcome) {
-    record(passage, outcome.response.status, 'forwarded', undefined, log)
+    record(passage, outcome.response.status, outcome.code ?? 'forwarded', undefined, log)
     return outcome.response
   }
   const { refusal } = outcome

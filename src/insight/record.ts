@@ -7,7 +7,7 @@ export interface DecisionRecord {
   /** Path template; absent where no route matched. The path itself may hold personal data. */
   readonly route: string | undefined
   readonly status: number
-  /** Stable code of the refusal, or `forwarded`. */
+  /** Stable code of the refusal; else `forwarded`, `preflight`, or `granted` on the gate's own paths. */
   readonly code: string
   readonly caller: Caller | undefined
   readonly tried: readonly Tried[] | undefined
