@@ -69,6 +69,7 @@ export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edg
         path: request.url,
         headers,
         agent,
+        maxHeaderSize: MAX_HEADER_BYTES,
         setHost: false,
       })
     } catch {
@@ -106,6 +107,7 @@ export async function startEdge({ port, fields, tls }: EdgeOptions): Promise<Edg
       path: request.url,
       headers,
       agent: false,
+      maxHeaderSize: MAX_HEADER_BYTES,
       setHost: false,
     })
     upstream.on('upgrade', (answer, far, farHead) => {

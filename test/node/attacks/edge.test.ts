@@ -13,6 +13,7 @@ beforeAll(async () => {
   origin = await startOrigin((request, response) => {
     request.resume()
     seen.push({ url: request.url ?? '', forwarded: request.headers.forwarded ?? '' })
+    if (request.url === '/open/large-fields') response.setHeader('X-Large', 'x'.repeat(60_000))
     response.end('ok')
   })
   origin.server.on('upgrade', (request, socket) => {
@@ -115,3 +116,17 @@ test.each(['GET', 'HEAD'])('content of a %s is refused: the platform would not s
   expect(seen).toEqual([])
   expect(await exchange(head(`${method} /open/first`, 'Content-Length: 0', 'Connection: close'))).toMatch(/^HTTP\/1\.1 200 /u)
 })
+
+test('an answer with large fields passes, as it does on the platform', async () => {
+  const answer = await exchange(head('GET /open/large-fields', 'Connection: close'))
+  expect(answer).toMatch(/^HTTP\/1\.1 200 .*x{60000}/su)
+})
+
+test.each(['OPTIONS *', 'GET http://evil.example', 'CONNECT evil.example:443', 'GET ?a', 'GET /open/\xFF'])(
+  '%j does not end the edge, as a WebSocket or not',
+  async (line) => {
+    for (const fields of [['Connection: close'], WEBSOCKET]) await exchange(head(line, ...fields))
+    expect(await exchange(head('GET /open/after', 'Connection: close'))).toMatch(/^HTTP\/1\.1 200 /u)
+    expect(seen.map(({ url }) => url).filter((url) => !url.startsWith('/open/'))).toEqual([])
+  },
+)
