@@ -2,10 +2,15 @@ import type { Carrier } from '../schemes/authenticator.ts'
 
 /** Everything of a request that can carry a credential and must not reach the origin. */
 export interface StrippedCarriers {
-  /** Lower case. */
+  /** Lower case, with `-` for `_`, as `foldedName` writes it. */
   readonly headers: ReadonlySet<string>
   readonly queries: ReadonlySet<string>
   readonly cookies: ReadonlySet<string>
+}
+
+/** An origin behind CGI cannot tell `x_api_key` from `x-api-key`. `name` is lower case. */
+export function foldedName(name: string): string {
+  return name.includes('_') ? name.replaceAll('_', '-') : name
 }
 
 export function strippedCarriers(carriers: Iterable<Carrier>): StrippedCarriers {
@@ -13,7 +18,7 @@ export function strippedCarriers(carriers: Iterable<Carrier>): StrippedCarriers 
   const queries = new Set<string>()
   const cookies = new Set<string>()
   for (const carrier of carriers) {
-    if (carrier.in === 'header') headers.add(carrier.name.toLowerCase())
+    if (carrier.in === 'header') headers.add(foldedName(carrier.name.toLowerCase()))
     else if (carrier.in === 'query') queries.add(carrier.name)
     else if (carrier.in === 'cookie') cookies.add(carrier.name)
   }

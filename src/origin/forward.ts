@@ -1,7 +1,7 @@
 import type { CanonicalUrl } from '../http/canonical-url.ts'
 import type { RequestBody } from '../http/request-body.ts'
 import type { OriginConfig, Route } from '../policy/policy.ts'
-import { withoutCookies, withoutQueries, type StrippedCarriers } from './carriers.ts'
+import { foldedName, withoutCookies, withoutQueries, type StrippedCarriers } from './carriers.ts'
 import { isStripped } from './stripped-fields.ts'
 
 /** A request that was let in, with all that decides what the origin sees of it. */
@@ -68,7 +68,7 @@ function originHeaders({ request, target, stripped, assertion, requestId, addres
   const headers = new Headers()
   const nominated = connectionNominated(request.headers.get('connection'))
   for (const [name, value] of request.headers) {
-    if (isStripped(name) || stripped.headers.has(name) || nominated.has(name)) continue
+    if (isStripped(name) || stripped.headers.has(foldedName(name)) || nominated.has(name)) continue
     if (name === 'cookie' && stripped.cookies.size > 0) {
       const kept = withoutCookies(value, stripped.cookies)
       if (kept !== undefined) headers.append(name, kept)

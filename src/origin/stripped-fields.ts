@@ -1,3 +1,5 @@
+import { foldedName } from './carriers.ts'
+
 /**
  * Request fields that never pass the gate, whatever the policy says: what binds one hop only (RFC 9110 §7.6.1), what the
  * gate itself vouches for (GW-1, CC-1, OB-5), and what would let a client name another target, method or identity than the
@@ -32,6 +34,6 @@ const PREFIXES = [
 
 /** Whether a field of the client's is kept from the origin. `name` is lower case, as `Headers` gives it. */
 export function isStripped(name: string): boolean {
-  const folded = name.includes('_') ? name.replaceAll('_', '-') : name
+  const folded = foldedName(name)
   return NAMES.has(folded) || PREFIXES.some((prefix) => folded.startsWith(prefix))
 }

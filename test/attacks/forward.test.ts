@@ -60,6 +60,12 @@ describe('fields that an origin may believe', () => {
   })
 })
 
+test.each(['x_api_key', 'X_API-Key', 'signature_input'])('GW-1: %s is the carrier that an origin behind CGI reads it as', async (name) => {
+  const gate = createOrdersGate()
+  expect((await gate.fetch(get(gate, '/v1/status', { [name]: 'somebody' }))).status).toBe(200)
+  expect(JSON.stringify([...(gate.forwarded[0]?.headers ?? [])])).not.toContain('somebody')
+})
+
 describe('a key in a cookie does not pass', () => {
   const names = new Set(['session'])
   test.each([
