@@ -25,6 +25,8 @@ export class RevocationFeed extends DurableObject<Bindings> {
   readonly #sql: SqlStorage
   #epoch = ''
   readonly #backupKey: string
+  /** `undefined`: nothing waits for the second copy. */
+  #backupAt: number | undefined
 
   constructor(state: DurableObjectState, bindings: Bindings) {
     super(state, bindings)
@@ -36,7 +38,11 @@ export class RevocationFeed extends DurableObject<Bindings> {
   async append(entries: readonly NewEntry[], now: number): Promise<readonly Revocation[]> {
     if (this.#count() + entries.length > MAX_ENTRIES) throw new Error('the revocation feed is full')
     const appended = entries.map((entry): Revocation => ({ sequence: this.#insert(entry), ...entry }))
-    await this.ctx.storage.setAlarm(now + BACKUP_DELAY_MS)
+    // Further entries do not put it off: under a steady stream the copy would never be written.
+    if (this.#backupAt === undefined) {
+      this.#backupAt = now + BACKUP_DELAY_MS
+      await this.ctx.storage.setAlarm(this.#backupAt)
+    }
     return appended
   }
 
@@ -58,6 +64,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
 
   /** Forgets what has expired by itself, then writes the second copy. */
   override async alarm(): Promise<void> {
+    this.#backupAt = undefined
     this.#sql.exec('delete from entries where expires_at <= ?', Date.now())
     const rows = this.#sql.exec<Row>('select sequence, entry from entries order by sequence').toArray()
     await this.env.BACKUP.put(this.#backupKey, JSON.stringify(rows.map(({ entry }) => JSON.parse(entry) as NewEntry)))
