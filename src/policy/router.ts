@@ -24,12 +24,15 @@ interface Node {
   leaf?: Leaf
 }
 
+/** What no route may take. */
+const NOBODY: Leaf = { template: '', names: [], byMethod: new Map() }
 const createNode = (): Node => ({ literals: new Map() })
 
 /**
  * A trie over path segments: literal before parameter before `{rest+}` at every segment from the left, going back where a branch
  * ends. Literals are compared decoded, so that `/a%3Ab` cannot slip past the route of `/a:b` to a laxer one. A parameter is never
- * empty; `/a/` is not `/a`. Throws where two routes share a template's shape but not its spelling, or a method: `parsePolicy` lets
+ * empty; `/a/` is not `/a`. `/a;x` is nobody's where `/a` is a literal: servers that cut parameters off a segment would serve `/a`
+ * (RFC 3986 §3.3). Throws where two routes share a template's shape but not its spelling, or a method: `parsePolicy` lets
  * neither through.
  */
 export function createRouter(routes: readonly Route[]): Router {
@@ -40,7 +43,7 @@ export function createRouter(routes: readonly Route[]): Router {
       if (!path.startsWith('/')) return undefined
       const values: string[] = []
       const leaf = find(root, path, 1, values)
-      if (leaf === undefined) return undefined
+      if (leaf === undefined || leaf === NOBODY) return undefined
       const parameters = Object.create(null) as Record<string, string>
       for (const [index, name] of leaf.names.entries()) parameters[name] = values[index] ?? ''
       return { byMethod: leaf.byMethod, parameters }
@@ -77,6 +80,7 @@ function find(node: Node, path: string, start: number, values: string[]): Leaf |
   const text = decode(slash === -1 ? path.slice(start) : path.slice(start, slash))
   if (text === undefined) return undefined
   const literal = node.literals.get(text)
+  if (literal === undefined && text.includes(';') && node.literals.has(text.slice(0, text.indexOf(';')))) return NOBODY
   const found = literal === undefined ? undefined : step(literal, path, slash, values)
   if (found !== undefined || text === '') return found
   return findVariable(node, path, start, { slash, text }, values)
