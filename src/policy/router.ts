@@ -31,8 +31,8 @@ const createNode = (): Node => ({ literals: new Map() })
 /**
  * A trie over path segments: literal before parameter before `{rest+}` at every segment from the left, going back where a branch
  * ends. Literals are compared decoded, so that `/a%3Ab` cannot slip past the route of `/a:b` to a laxer one. A parameter is never
- * empty; `/a/` is not `/a`. `/a;x` is nobody's where `/a` is a literal: servers that cut parameters off a segment would serve `/a`
- * (RFC 3986 §3.3). Throws where two routes share a template's shape but not its spelling, or a method: `parsePolicy` lets
+ * empty; `/a/` is not `/a`. Where `/a` is a route, `/a/` and `/a;x` are no other's, unless written: servers that do not tell them apart
+ * would serve `/a`. Throws where two routes share a template's shape but not its spelling, or a method: `parsePolicy` lets
  * neither through.
  */
 export function createRouter(routes: readonly Route[]): Router {
@@ -80,6 +80,7 @@ function find(node: Node, path: string, start: number, values: string[]): Leaf |
   const text = decode(slash === -1 ? path.slice(start) : path.slice(start, slash))
   if (text === undefined) return undefined
   const literal = node.literals.get(text)
+  if (literal === undefined && text === '' && node.leaf !== undefined) return NOBODY
   if (literal === undefined && text.includes(';') && node.literals.has(text.slice(0, text.indexOf(';')))) return NOBODY
   const found = literal === undefined ? undefined : step(literal, path, slash, values)
   if (found !== undefined || text === '') return found

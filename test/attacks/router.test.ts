@@ -6,7 +6,17 @@ import { policyDocument } from '../support/policy-document.ts'
 function createHall(): ReturnType<typeof createTestGate> {
   const document = policyDocument()
   const [open, closed] = [{ get: { security: [{}] } }, { get: { security: [{ app: [] }] } }]
-  document.paths = { '/{rest+}': open, '/api/{name}': open, '/api/admin': closed, '/api/admin/{rest+}': closed, '/a;b': closed }
+  document.paths = {
+    '/{rest+}': open,
+    '/api/{name}': open,
+    '/api/admin': closed,
+    '/api/admin/{rest+}': closed,
+    '/a;b': closed,
+    '/admin': closed,
+    '/both': closed,
+    '/both/': open,
+    '/item/{id}': closed,
+  }
   return createTestGate({ policy: document })
 }
 
@@ -29,5 +39,22 @@ describe('a literal with path parameters is not taken by a laxer route: servers 
   ])('%s is %i', async (path, status) => {
     const gate = createHall()
     expect((await gate.fetch(new Request(gate.baseUrl + path))).status).toBe(status)
+  })
+})
+
+describe('nor is what only ends in another slash', () => {
+  test.each([
+    ['/admin', 401],
+    ['/admin/', 404],
+    ['/api/admin/', 404],
+    ['/item/1/', 404],
+    ['/both', 401],
+    ['/both/', 200],
+    ['/hall/', 200],
+    ['/api/', 200],
+    ['/admin/x', 200],
+  ])('%s is %i', async (path, status) => {
+    const gate = createHall()
+    expect((await gate.fetch(new Request(`${gate.baseUrl}/v1${path}`))).status).toBe(status)
   })
 })

@@ -93,11 +93,13 @@ function rank(template: string): string {
   return template.slice(1).replaceAll(/\{[^}]*\+\}/gu, '2').replaceAll(/\{[^}]*\}/gu, '1').replaceAll(/[a-z]+/gu, '0') // prettier-ignore
 }
 
-/** All templates that match, the best of them by rank. */
+/** All templates that match, the best of them by rank; one that would match without its last slash keeps laxer ones away. */
 function naive(templates: readonly string[], path: string): string | undefined {
-  const matching = templates.filter((template) => {
+  const keepers = templates.filter((template) => !template.endsWith('/') && !template.endsWith('+}')).map((template) => `${template}/`)
+  const matching = [...templates, ...keepers].filter((template) => {
     const pattern = template.replaceAll(/\{[^}]*\+\}/gu, '[^/]+(?:/.*)?').replaceAll(/\{[^}]*\}/gu, '[^/]+')
     return new RegExp(`^${pattern}$`, 'u').test(path)
   })
-  return matching.toSorted((one, other) => (rank(one) < rank(other) ? -1 : 1))[0]
+  const [best] = matching.toSorted((one, other) => (rank(one) < rank(other) ? -1 : 1))
+  return templates.find((template) => template === best)
 }
