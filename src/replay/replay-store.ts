@@ -1,20 +1,29 @@
 import { encodeHex } from '../http/base64url.ts'
+import type { ReplayRecord } from './replay-index.ts'
 import { MAX_LIFE_MS, type OneTimeId, type ReplayMemory } from './replay-memory.ts'
-import type { ReplayRecord, ReplayShard } from './replay-object.ts'
+import type { ReplayShard, ReplayStatistics } from './replay-object.ts'
 
-/** Objects that share the ids of one scope; one object answers about 1,000 calls a second. */
-export const SHARDS_PER_SCOPE = 16
+/**
+ * Objects that share the ids of one scope; one answers about 1,000 calls a second. More of them would mean smaller
+ * batches, so more rows for the same ids. To change it is to forget what was used before.
+ */
+export const SHARDS_PER_SCOPE = 2
 const MAX_ID_BYTES = 256
+
+export interface DurableReplayMemory extends ReplayMemory {
+  /** What is held for a scope, over all its shards. */
+  stats(scope: string): Promise<ReplayStatistics>
+}
 
 /**
  * The replay memory in Durable Objects. A call is repeated once where the platform says that it may (`retryable`), with
  * a new stub; its token keeps a repeated insertion from looking like a replay.
  */
-export function createReplayMemory(namespace: DurableObjectNamespace<ReplayShard>): ReplayMemory {
+export function createReplayMemory(namespace: DurableObjectNamespace<ReplayShard>): DurableReplayMemory {
   return {
     async use(entry, now) {
       if (!isStillNeeded(entry, now)) return 'replayed'
-      const { shard, hash } = await placeOf(entry)
+      const { shard, hash } = await locate(entry)
       const record: ReplayRecord = { hash, token: crypto.getRandomValues(new Uint8Array(16)), expiresAt: Math.ceil(entry.expiresAt) }
       try {
         return await namespace.getByName(shard).use(record, now)
@@ -22,6 +31,11 @@ export function createReplayMemory(namespace: DurableObjectNamespace<ReplayShard
         if (!isRetryable(error)) throw error
         return namespace.getByName(shard).use(record, now)
       }
+    },
+    async stats(scope) {
+      const place = await placeOf(scope)
+      const names = Array.from({ length: SHARDS_PER_SCOPE }, (_, number) => shardOf(place, number))
+      return sumOf(await Promise.all(names.map(async (name) => namespace.getByName(name).stats())))
     },
   }
 }
@@ -53,11 +67,23 @@ function keyOf({ scope, id }: OneTimeId): string {
   return JSON.stringify([scope, id])
 }
 
+async function locate(entry: OneTimeId): Promise<{ readonly shard: string; readonly hash: Uint8Array }> {
+  const [place, whole] = await Promise.all([placeOf(entry.scope), sha256(keyOf(entry))])
+  return { shard: shardOf(place, (whole[31] ?? 0) % SHARDS_PER_SCOPE), hash: whole.slice(0, 16) }
+}
+
 /** Names of objects are logged and listed by the platform, so they hold hashes alone. */
-async function placeOf(entry: OneTimeId): Promise<{ readonly shard: string; readonly hash: Uint8Array }> {
-  const [scope, whole] = await Promise.all([sha256(entry.scope), sha256(keyOf(entry))])
-  const number = (whole[31] ?? 0) % SHARDS_PER_SCOPE
-  return { shard: `${encodeHex(scope.subarray(0, 16))}.${number}`, hash: whole.slice(0, 16) }
+async function placeOf(scope: string): Promise<string> {
+  return encodeHex((await sha256(scope)).subarray(0, 16))
+}
+
+function shardOf(place: string, number: number): string {
+  return `${place}.${number}`
+}
+
+function sumOf(shards: readonly ReplayStatistics[]): ReplayStatistics {
+  const sum = (member: keyof ReplayStatistics): number => shards.reduce((total, shard) => total + shard[member], 0)
+  return { ids: sum('ids'), windows: sum('windows'), rows: sum('rows'), bytes: sum('bytes'), rowsWritten: sum('rowsWritten') }
 }
 
 async function sha256(text: string): Promise<Uint8Array> {

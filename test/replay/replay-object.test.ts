@@ -2,7 +2,8 @@ import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } 
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
-import type { ReplayRecord, ReplayShard } from '../../src/replay/replay-object.ts'
+import { type ReplayRecord, windowOf } from '../../src/replay/replay-index.ts'
+import type { ReplayShard } from '../../src/replay/replay-object.ts'
 import { createReplayMemory, SHARDS_PER_SCOPE } from '../../src/replay/replay-store.ts'
 
 const LIFE = 330_000
@@ -17,7 +18,7 @@ const record = (overrides: Partial<ReplayRecord> = {}): ReplayRecord => ({
 const tablesOf = async (stub: DurableObjectStub<ReplayShard>): Promise<string[]> =>
   runInDurableObject(stub, (_shard, state) =>
     state.storage.sql
-      .exec<{ name: string }>("select name from sqlite_master where name like 'seen_%'")
+      .exec<{ name: string }>("select name from sqlite_master where name like 'ids_%'")
       .toArray()
       .map(({ name }) => name),
   )
@@ -67,13 +68,16 @@ describe('ReplayShard', () => {
     const [early, late] = [Date.now() - 7_200_000, Date.now()]
     await stub.use(record({ expiresAt: early + LIFE }), early)
     await stub.use(record({ expiresAt: late + LIFE }), late)
-    expect(await tablesOf(stub)).toHaveLength(2)
+    const [first = '', second] = (await tablesOf(stub)).toSorted()
+    expect(second).toMatch(new RegExp(`^ids_${windowOf(late + LIFE)}_[0-9]+$`, 'u'))
     await runInDurableObject(stub, (_shard, state) => {
-      state.storage.sql.exec('update windows set drop_at = 1 where id = (select min(id) from windows)')
+      state.storage.sql.exec(`alter table ${first} rename to ids_${windowOf(early + LIFE)}_1`)
     })
     await evictDurableObject(stub)
+    expect(await stub.stats()).toMatchObject({ ids: 2, windows: 2, rows: 2 })
     expect(await runDurableObjectAlarm(stub)).toBe(true)
-    expect(await tablesOf(stub)).toEqual([`seen_${Math.floor((late + LIFE) / 600_000)}`])
+    expect(await tablesOf(stub)).toEqual([second])
+    expect(await stub.stats()).toMatchObject({ ids: 1, windows: 1, rows: 1 })
     expect(await runInDurableObject(stub, async (_shard, state) => state.storage.getAlarm())).toBeGreaterThan(late + LIFE)
   })
 
