@@ -34,17 +34,19 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   const children: ChildProcess[] = []
   const started: Started[] = []
+  const broken = new AbortController()
   try {
     const prepared = await createBench()
     const origin = fork(pathOf('origin.ts'), [prepared.keySet])
     const loader = fork(pathOf('load.ts'))
     children.push(origin, loader)
-    const [{ port }] = (await once(origin, 'message')) as [{ readonly port: number }]
+    for (const child of children) child.once('exit', () => broken.abort())
+    const [{ port }] = (await once(origin, 'message', { signal: broken.signal })) as [{ readonly port: number }]
     const bench = prepared.at(`127.0.0.1:${port}`)
     for (const variant of bench.variants) started.push(await start(variant, bench, join(folder, variant.id)))
     const send: SendLoad = async (load) => {
       loader.send({ ...load, connections: CONNECTIONS } satisfies Load)
-      const [results] = (await once(loader, 'message')) as [TargetResult[]]
+      const [results] = (await once(loader, 'message', { signal: broken.signal })) as [TargetResult[]]
       return results
     }
     progress('warming up')
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
     progress('')
     report(started, { rounds, requests, json })
   } finally {
-    for (const child of children) child.disconnect()
+    for (const child of children) if (child.connected) child.disconnect()
     await Promise.all(started.map(async ({ runtime }) => runtime.stop()))
     rmSync(folder, { recursive: true, force: true })
   }

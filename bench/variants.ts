@@ -16,7 +16,6 @@ export interface Variant {
 
 export interface Bench {
   readonly variants: readonly Variant[]
-  readonly keySet: string
   policy(): unknown
   bindings(): Record<string, string>
 }
@@ -66,10 +65,10 @@ export async function createBench(): Promise<{ readonly keySet: string; at(autho
   const root = parseRootSecret(ROOT_KEY, { gateway: 'portcullis', environment: 'local' })
   const apiKeys = await Promise.all(tokens.map(async () => (await issueKey(root, 'api', { consumer: 'acme' }, Date.now())).key))
   const keySet = JSON.stringify({ keys: [{ ...keys.publicKey.export({ format: 'jwk' }), kid: 'k1', use: 'sig', alg: 'RS256' }] })
-  return { keySet, at: (authority) => benchAt(authority, keySet, tokens, apiKeys) }
+  return { keySet, at: (authority) => benchAt(authority, tokens, apiKeys) }
 }
 
-function benchAt(authority: string, keySet: string, tokens: readonly string[], apiKeys: readonly string[]): Bench {
+function benchAt(authority: string, tokens: readonly string[], apiKeys: readonly string[]): Bench {
   const get = (path: string, fields: readonly string[]): string =>
     [
       `GET ${path} HTTP/1.1`,
@@ -91,7 +90,6 @@ function benchAt(authority: string, keySet: string, tokens: readonly string[], a
   const otherKey = `X-API-Key: ${apiKeys[0]?.slice(0, -8)}AAAAAAAA`
   const spent = get('/signed', signature(authority, '/signed', Buffer.alloc(32)))
   return {
-    keySet,
     variants: [
       { id: 'bare', name: 'pass-through, no credentials', worker: 'pass-through', requests: rotating('/orders/1', () => []) },
       { id: 'carried', name: 'pass-through, JWT + key unchecked', worker: 'pass-through', requests: rotating('/orders/1', both) },
