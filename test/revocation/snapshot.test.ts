@@ -74,4 +74,58 @@ describe('createSnapshot()', () => {
     snapshot.forget(NOW + 1000)
     expect(snapshot.find(key)).toBeUndefined()
   })
+
+  test('no issuer can end where an id begins, and an odd length is not an even one', () => {
+    const snapshot = createSnapshot()
+    snapshot.add([{ target: { type: 'jti', id: 'ab', issuer: 'c' }, expiresAt: NOW + 1000, reason: 'leaked' }])
+    expect(snapshot.find({ ...token, credentialId: 'ab', issuer: 'c' })).toBe('leaked')
+    for (const [credentialId, issuer] of [
+      ['a', 'bc'],
+      ['abc', ''],
+      ['ab\0', 'c'],
+      ['ab', 'c\0'],
+    ] as const)
+      expect(snapshot.find({ ...token, credentialId, issuer })).toBeUndefined()
+  })
+
+  test('an id longer than any that can be revoked is looked up all the same', () => {
+    const snapshot = createSnapshot()
+    snapshot.add([{ target: { type: 'jti', id: 'x'.repeat(512) }, expiresAt: NOW + 1000, reason: 'leaked' }])
+    expect(snapshot.find({ ...token, credentialId: 'x'.repeat(512) })).toBe('leaked')
+    expect(snapshot.find({ ...token, credentialId: 'x'.repeat(20_000) })).toBeUndefined()
+  })
+
+  test('another isolate with the same key reads it, and it grows there', () => {
+    const secret = Int32Array.of(1, -2)
+    const snapshot = createSnapshot(secret)
+    snapshot.add([
+      { target: { type: 'key', id: 'x1' }, expiresAt: NOW + 1000, reason: 'leaked' },
+      { target: { type: 'subject', id: 'u1' }, before: NOW + 1, expiresAt: NOW + 1000, reason: 'left' },
+    ])
+    const copy = createSnapshot(secret, snapshot.encode())
+    copy.add([{ target: { type: 'certificate', id: 'x1' }, expiresAt: NOW + 2000, reason: 'lost' }])
+    expect([copy.find(key), copy.find(token), copy.find(certificate)]).toEqual(['leaked', 'left', 'lost'])
+    expect(copy.find({ ...token, issuedAt: NOW + 1 })).toBeUndefined()
+    copy.forget(NOW + 1000)
+    expect([copy.find(key), copy.find(token), copy.find(certificate), copy.size]).toEqual([undefined, undefined, 'lost', 1])
+    expect(snapshot.find(certificate)).toBeUndefined()
+    expect(createSnapshot(Int32Array.of(1, -3), snapshot.encode()).find(key)).toBeUndefined()
+    expect(() => createSnapshot(secret, snapshot.encode().subarray(0, -4))).toThrow('length')
+  })
+
+  test('of two isolates each draws a key of its own', () => {
+    const [one, other] = [createSnapshot(), createSnapshot()]
+    for (const snapshot of [one, other]) snapshot.add([{ target: { type: 'key', id: 'x1' }, expiresAt: NOW + 1000, reason: 'leaked' }])
+    expect(one.encode()).not.toEqual(other.encode())
+  })
+
+  test('a few expired entries among many are forgotten together, later', () => {
+    const snapshot = createSnapshot()
+    const keys = Array.from({ length: 640 }, (_, index) => ({ type: 'key', id: `k${index}` }) as const)
+    snapshot.add(keys.map((target, index) => ({ target, expiresAt: NOW + index, reason: 'leaked' })))
+    snapshot.forget(NOW + 9)
+    expect(snapshot.size).toBe(640)
+    snapshot.forget(NOW + 10)
+    expect(snapshot.size).toBe(629)
+  })
 })
