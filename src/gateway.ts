@@ -111,7 +111,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (charges.length === 0) return send(passage, linkedRoute, caller, context, address, undefined)
     let admission: Admission
     try {
-      admission = await limiter.admit(charges, context.now)
+      admission = await limiter.admit(charges, context.now, context.defer)
     } catch (error) {
       return { refusal: { at: 'dependency', dependency: 'limits', detail: messageOf(error) } }
     }

@@ -15,16 +15,9 @@ const ROUNDING_MS = 0.01
 
 const intervalOf = ({ count, seconds }: Rate): number => (seconds * 1000) / count
 
-/** The state after one more request, or after how many milliseconds it would fit. */
-export function takeOne(
-  rate: Rate,
-  arrivesAt: number,
-  now: number,
-): { readonly fits: true; readonly arrivesAt: number } | { readonly fits: false; readonly waitMs: number } {
-  const interval = intervalOf(rate)
-  const next = Math.max(arrivesAt, now) + interval
-  const waitMs = next - interval * rate.burst - now
-  return waitMs <= ROUNDING_MS ? { fits: true, arrivesAt: next } : { fits: false, waitMs }
+/** The state after `amount` more requests; a negative amount gives back. */
+export function advance(rate: Rate, arrivesAt: number, amount: number, now: number): number {
+  return Math.max(now, Math.max(arrivesAt, now) + intervalOf(rate) * amount)
 }
 
 /**

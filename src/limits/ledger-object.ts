@@ -1,95 +1,84 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
-import { admitOne, emptyBooks, refundOne, settledAt, type Books, type LedgerAnswer, type Receipt } from './ledger.ts'
+import { grantAll, refundOne, settledAt, type Account, type Books, type LedgerAnswer, type LedgerRequest, type Receipt } from './ledger.ts'
 import type { LimitPolicy } from './limiter.ts'
-
-/** How far the clocks of the isolates that ask may lie apart before spending is forgotten too early. */
-const SKEW_MS = 60_000
 
 interface Row extends Record<string, SqlStorageValue> {
   readonly name: string
-  readonly kind: string
-  readonly mark: number
-  readonly used: number
+  readonly account: string
 }
 
 /**
- * What one subject has spent. Deciding and writing are one synchronous step, so no other call comes in between; the output
- * gate holds the answer until the write is durable, so an eviction forgets nothing that was answered.
+ * What one subject has spent and been lent. Deciding and writing are one synchronous step, so no other call comes in between; the
+ * output gate holds the answer until the write is durable, so an eviction forgets nothing that was answered. All times are of this
+ * object's own clock.
  */
 export class Ledger extends DurableObject<Bindings> {
-  /** `undefined`: the tables are not made or were dropped. */
+  /** `undefined`: the table is not made or was dropped. */
   #books: Books | undefined
-  /** By the object's own clock, in milliseconds since the epoch; `undefined`: none is set. */
-  #alarmAt: number | undefined
+  /** True where an alarm is set. */
+  #hasAlarm = false
 
-  async admit(limits: readonly LimitPolicy[], now: number): Promise<LedgerAnswer> {
+  async grant(request: LedgerRequest): Promise<LedgerAnswer> {
     const books = this.#open()
-    const answer = admitOne(books, limits, now)
-    if (answer.status === 'refused') return answer
-    const dropAt = Math.ceil(Date.now() + settledAt(books, limits, now) - now) + SKEW_MS
-    this.#write(books, answer.receipts, dropAt)
+    const now = Date.now()
+    const answer = grantAll(books, request, now)
+    const touched = new Map([...request.asks, ...request.settled].map(({ limit }) => [limit.name, limit]))
+    const hasWritten = answer.status === 'granted' || request.settled.length > 0
     // Nothing is awaited before this point: spending and alarm are committed as one.
-    if (this.#alarmAt === undefined) {
-      this.#alarmAt = dropAt
-      await this.ctx.storage.setAlarm(dropAt)
-    }
+    if (hasWritten) await this.#write(books, [...touched.values()], now)
     return answer
   }
 
-  async refund(receipts: readonly Receipt[], now: number): Promise<void> {
+  async refund(receipts: readonly Receipt[]): Promise<void> {
     const books = this.#open()
+    const now = Date.now()
     refundOne(books, receipts, now)
-    this.#write(books, receipts, undefined)
+    await this.#write(
+      books,
+      receipts.map(({ limit }) => limit),
+      now,
+    )
   }
 
   /** Forgets the subject when nothing of it matters any more: an object without storage costs nothing. */
   override async alarm(): Promise<void> {
     this.#open()
-    const [row] = this.ctx.storage.sql.exec<{ last: number | null }>('select max(drop_at) as last from spent').toArray()
-    if (row?.last !== null && row !== undefined && row.last > Date.now()) {
-      this.#alarmAt = row.last
-      await this.ctx.storage.setAlarm(row.last)
+    const { last } = this.ctx.storage.sql.exec<{ last: number | null }>('select max(drop_at) as last from accounts').one()
+    if (last !== null && last > Date.now()) {
+      await this.ctx.storage.setAlarm(last)
       return
     }
     this.#books = undefined
-    this.#alarmAt = undefined
+    this.#hasAlarm = false
     await this.ctx.storage.deleteAll()
   }
 
   #open(): Books {
     if (this.#books !== undefined) return this.#books
     const { sql } = this.ctx.storage
-    sql.exec(`create table if not exists spent (
-      name text not null, kind text not null, mark real not null, used integer not null, drop_at integer not null, primary key (name, kind)
-    ) without rowid`)
-    const books = emptyBooks()
-    const rows = sql.exec<Row>('select name, kind, mark, used from spent').toArray()
-    for (const { name, kind, mark, used } of rows) {
-      if (kind === 'rate') books.rates.set(name, mark)
-      else books.quotas.set(name, { startsAt: mark, used })
-    }
-    // An object that has spending has its alarm too: both are always written together.
-    if (rows.length > 0) this.#alarmAt = 0
-    this.#books = books
-    return books
+    sql.exec('create table if not exists accounts (name text primary key, account text not null, drop_at integer not null) without rowid')
+    const rows = sql.exec<Row>('select name, account from accounts').toArray()
+    // An object that has accounts has its alarm too: both are always written together.
+    this.#hasAlarm = rows.length > 0
+    this.#books = new Map(rows.map(({ name, account }) => [name, JSON.parse(account) as Account]))
+    return this.#books
   }
 
-  /** `dropAt` undefined: as it was. */
-  #write({ rates, quotas }: Books, receipts: readonly Receipt[], dropAt: number | undefined): void {
-    for (const { limit, kind } of receipts) {
-      const page = quotas.get(limit.name)
-      const mark = kind === 'rate' ? rates.get(limit.name) : page?.startsAt
-      if (mark === undefined) continue
+  async #write(books: Books, limits: readonly LimitPolicy[], now: number): Promise<void> {
+    const dropAt = Math.ceil(settledAt(books, limits, now))
+    for (const { name } of limits) {
+      const account = books.get(name)
+      if (account === undefined) continue
       this.ctx.storage.sql.exec(
-        `insert into spent (name, kind, mark, used, drop_at) values (?1, ?2, ?3, ?4, ifnull(?5, 0))
-         on conflict (name, kind) do update set mark = excluded.mark, used = excluded.used, drop_at = ifnull(?5, drop_at)`,
-        limit.name,
-        kind,
-        mark,
-        kind === 'rate' ? 0 : (page?.used ?? 0),
-        dropAt ?? null,
+        'insert or replace into accounts (name, account, drop_at) values (?, ?, ?)',
+        name,
+        JSON.stringify(account),
+        dropAt,
       )
     }
+    if (this.#hasAlarm) return
+    this.#hasAlarm = true
+    await this.ctx.storage.setAlarm(dropAt)
   }
 }

@@ -1,24 +1,82 @@
 import { periodAt, type Period } from './calendar-quota.ts'
-import { giveBack, standingOf, takeOne } from './gcra.ts'
+import { advance, giveBack, standingOf, type Rate } from './gcra.ts'
 import type { LimitPolicy, LimitState } from './limiter.ts'
 
-/** What one subject has spent on each of its limits. The pure part of a ledger: it reads no clock and keeps nothing. */
-export interface Books {
-  /** By name of the limit: theoretical arrival time, in milliseconds since the epoch. */
-  readonly rates: Map<string, number>
-  /** By name of the limit: requests counted in the period that starts there. */
-  readonly quotas: Map<string, { readonly startsAt: number; readonly used: number }>
+/**
+ * What one subject has spent and what is lent out of it. The pure part of a ledger: it reads no clock and keeps nothing.
+ *
+ * What is lent counts as spent until it is settled. For a rate the ledger holds `available + outstanding ≤ burst + rate × life`
+ * (refill stops there, and a return never lifts it), so that over any window of W seconds at most `burst + rate × (W + life)` pass,
+ * however many isolates spend. A quota is never exceeded.
+ */
+export type Books = Map<string, Account>
+/** One limit's account. */
+export interface Account {
+  /** Theoretical arrival time (src/limits/gcra.ts), in milliseconds since the epoch. */
+  readonly arrivesAt: number
+  /** Start of the quota's period. */
+  readonly startsAt: number
+  readonly used: number
+  readonly leases: readonly Lease[]
+}
+export interface Lease {
+  readonly id: string
+  readonly holder: string
+  readonly amount: number
+  /** Milliseconds since the epoch, by the ledger's clock: afterwards it counts as spent. */
+  readonly expiresAt: number
 }
 
+export const emptyBooks = (): Books => new Map()
+
+/** How long the ledger waits for a lease to be settled. */
+export const LEASE_LIFE_MS = 10_000
+/** How long its holder may spend it, from when it sent the call, by its own clock; the rest is for the way back. */
+export const LEASE_USABLE_MS = 8000
+/** Leases of one limit at a time; further holders get one request at a time. */
+export const MAX_LEASES = 256
+export const MAX_GRANT = 100_000
+
+export interface LedgerRequest {
+  /** Names the isolate, so that shares can be counted. */
+  readonly holder: string
+  /** All are granted or none. */
+  readonly asks: readonly Ask[]
+  readonly settled: readonly Settlement[]
+}
+export interface Ask {
+  readonly limit: LimitPolicy
+  /** `spend`: one, used at once. `lease`: up to `want`, to be spent from memory. */
+  readonly mode: 'spend' | 'lease'
+  /** 1 to `MAX_GRANT`. */
+  readonly want: number
+}
+/** The end of a lease, as its holder tells it. What is not told counts as spent. */
+export interface Settlement {
+  readonly limit: LimitPolicy
+  readonly lease: string
+  readonly unspent: number
+}
+export interface Grant {
+  readonly limit: LimitPolicy
+  readonly amount: number
+  /** Empty for what was spent at once. */
+  readonly lease: string
+  /** Milliseconds from when the call was sent. */
+  readonly usableMs: number
+  /** How the limit stands besides the grant. */
+  readonly states: readonly LimitState[]
+  readonly receipt: Receipt
+}
 /** What was charged, so that exactly that can be given back. */
 export interface Receipt {
   readonly limit: LimitPolicy
-  readonly kind: 'rate' | 'quota'
-  /** Of a rate the state the charge led to, of a quota the start of the period. */
-  readonly mark: number
+  /** The state of the rate that the charge led to, in milliseconds. */
+  readonly arrivesAt: number
+  readonly startsAt: number
 }
 export type LedgerAnswer =
-  | { readonly status: 'admitted'; readonly states: readonly LimitState[]; readonly receipts: readonly Receipt[] }
+  | { readonly status: 'granted'; readonly grants: readonly Grant[] }
   | {
       readonly status: 'refused'
       readonly state: LimitState
@@ -27,90 +85,172 @@ export type LedgerAnswer =
       readonly waitMs: number
     }
 
-export const emptyBooks = (): Books => ({ rates: new Map(), quotas: new Map() })
-
-/** Charges one request to all limits or to none. `now` in milliseconds. */
-export function admitOne(books: Books, limits: readonly LimitPolicy[], now: number): LedgerAnswer {
-  const entries = limits.flatMap((limit) => entriesOf(books, limit, now))
-  const refusing = entries.filter(({ waitMs }) => waitMs > 0).toSorted((one, other) => other.waitMs - one.waitMs)[0]
-  if (refusing !== undefined) {
-    return { status: 'refused', state: refusing.state(), states: entries.map(({ state }) => state()), waitMs: refusing.waitMs }
+/** Settles what has come back, then grants all that is asked for or nothing. `now` in milliseconds, by the ledger's clock. */
+export function grantAll(books: Books, { holder, asks, settled }: LedgerRequest, now: number): LedgerAnswer {
+  for (const settlement of settled) settle(books, settlement, now)
+  const standings = asks.map(({ limit }) => standOf(books, limit, now))
+  const [refusing] = standings.flatMap(({ parts }) => parts).toSorted((one, other) => other.waitMs - one.waitMs)
+  if (refusing !== undefined && refusing.waitMs > 0) {
+    const states = standings.flatMap(({ parts }) => parts.map(({ state }) => state))
+    return { status: 'refused', state: refusing.state, states, waitMs: refusing.waitMs }
   }
-  const receipts = entries.map(({ charge }) => charge())
-  return { status: 'admitted', receipts, states: entries.map(({ state }) => state()) }
+  return { status: 'granted', grants: asks.map((ask) => grantOne(books, ask, holder, now)) }
 }
 
-/** A receipt of a period that is over gives nothing back. */
+function grantOne(books: Books, { limit, mode, want }: Ask, holder: string, now: number): Grant {
+  const { account, period, available } = standOf(books, limit, now)
+  const isLease = mode === 'lease' && account.leases.length < MAX_LEASES
+  const amount = isLease ? shareOf(account, holder, available, want) : 1
+  const lease: Lease | undefined = isLease ? { id: crypto.randomUUID(), holder, amount, expiresAt: now + LEASE_LIFE_MS } : undefined
+  const after: Account = {
+    arrivesAt: limit.rate === undefined ? account.arrivesAt : advance(limit.rate, account.arrivesAt, amount, now),
+    startsAt: period?.startsAt ?? 0,
+    used: account.used + amount,
+    leases: lease === undefined ? account.leases : [...account.leases, lease],
+  }
+  books.set(limit.name, after)
+  return {
+    limit,
+    amount,
+    lease: lease?.id ?? '',
+    usableMs: Math.min(LEASE_USABLE_MS, period === undefined ? LEASE_USABLE_MS : period.endsAt - now),
+    states: standOf(books, limit, now).parts.map(({ state }) => state),
+    receipt: { limit, arrivesAt: after.arrivesAt, startsAt: after.startsAt },
+  }
+}
+
+/** Half of what is there, shared among those who hold leases: grants shrink as the budget empties and as more isolates come. */
+function shareOf({ leases }: Account, holder: string, available: number, want: number): number {
+  const holders = new Set([...leases.map((lease) => lease.holder), holder])
+  const share = Math.max(1, Math.floor(available / (2 * holders.size)))
+  return Math.min(Math.max(1, Math.floor(want)), share, MAX_GRANT)
+}
+
+function settle(books: Books, { limit, lease: id, unspent }: Settlement, now: number): void {
+  const { account, period } = standOf(books, limit, now)
+  const lease = account.leases.find((one) => one.id === id)
+  if (lease === undefined) return
+  const back = Math.min(lease.amount, Math.max(0, Math.floor(unspent)))
+  // A quota's lease of a period that is over is not given back to the next one.
+  const isOfPeriod = period === undefined || lease.expiresAt - LEASE_LIFE_MS >= period.startsAt
+  books.set(limit.name, {
+    ...account,
+    arrivesAt: limit.rate === undefined ? account.arrivesAt : advance(limit.rate, account.arrivesAt, -back, now),
+    used: isOfPeriod ? Math.max(0, account.used - back) : account.used,
+    leases: account.leases.filter((one) => one.id !== id),
+  })
+}
+
+/** Gives one request back that was spent at once. A receipt of a period that is over gives nothing back. */
 export function refundOne(books: Books, receipts: readonly Receipt[], now: number): void {
-  for (const { limit, kind, mark } of receipts) {
-    if (kind === 'rate') {
-      const arrivesAt = books.rates.get(limit.name)
-      if (arrivesAt !== undefined && limit.rate !== undefined) {
-        books.rates.set(limit.name, giveBack(limit.rate, arrivesAt, mark, now))
-      }
-      continue
-    }
-    const page = books.quotas.get(limit.name)
-    if (page?.startsAt === mark && page.used > 0) books.quotas.set(limit.name, { startsAt: mark, used: page.used - 1 })
+  for (const { limit, arrivesAt, startsAt } of receipts) {
+    const account = books.get(limit.name)
+    if (account === undefined) continue
+    books.set(limit.name, {
+      ...account,
+      arrivesAt: limit.rate === undefined ? account.arrivesAt : giveBack(limit.rate, account.arrivesAt, arrivesAt, now),
+      used: account.startsAt === startsAt ? Math.max(0, account.used - 1) : account.used,
+    })
   }
 }
 
-/** One limit's rate or quota at one moment. */
-interface Entry {
+interface Standing {
+  readonly account: Account
+  /** `undefined`: the limit has no quota. */
+  readonly period: Period | undefined
+  /** Whole requests that could be granted now. */
+  readonly available: number
+  readonly parts: readonly Part[]
+}
+
+/** The account as it is now: leases that are over are gone, a new period has begun. */
+function standOf(books: Books, limit: LimitPolicy, now: number): Standing {
+  const kept = books.get(limit.name) ?? { arrivesAt: now, startsAt: now, used: 0, leases: [] }
+  const leases = kept.leases.filter(({ expiresAt }) => expiresAt > now)
+  const rate = limit.rate === undefined ? undefined : rateStanding(limit, limit.rate, kept, now)
+  const quota = limit.quota === undefined ? undefined : quotaStanding(limit, limit.quota, kept, now)
+  const parts = [rate?.part, quota?.part].filter((part) => part !== undefined)
+  return {
+    account: { ...kept, ...rate?.account, ...quota?.account, leases },
+    period: quota?.period,
+    available: Math.min(...parts.map(({ state }) => state.remaining)),
+    parts,
+  }
+}
+
+interface Part {
+  readonly state: LimitState
   /** 0: one more fits. */
   readonly waitMs: number
-  readonly state: () => LimitState
-  readonly charge: () => Receipt
 }
 
-function entriesOf(books: Books, limit: LimitPolicy, now: number): Entry[] {
-  const { rate, quota } = limit
-  return [
-    ...(rate === undefined ? [] : [rateEntry(books, limit, rate, now)]),
-    ...(quota === undefined ? [] : [quotaEntry(books, limit, quota, now)]),
-  ]
+function rateStanding(
+  limit: LimitPolicy,
+  rate: Rate,
+  { arrivesAt: kept, leases }: Account,
+  now: number,
+): { account: Pick<Account, 'arrivesAt'>; part: Part } {
+  const arrivesAt = arrivalAt(rate, kept, leases, now)
+  const { remaining, resetSeconds } = standingOf(rate, arrivesAt, now)
+  const waitMs = remaining > 0 ? 0 : waitUntilOne(rate, arrivesAt, leases, now)
+  const state: LimitState = { limit, kind: 'rate', remaining, resetSeconds: Math.max(resetSeconds, Math.ceil(waitMs / 1000)) }
+  return { account: { arrivesAt }, part: { state, waitMs } }
 }
 
-function rateEntry({ rates }: Books, limit: LimitPolicy, rate: NonNullable<LimitPolicy['rate']>, now: number): Entry {
-  const taken = takeOne(rate, rates.get(limit.name) ?? now, now)
-  return {
-    waitMs: taken.fits ? 0 : taken.waitMs,
-    state: () => ({ limit, kind: 'rate', ...standingOf(rate, rates.get(limit.name) ?? now, now) }),
-    charge() {
-      const mark = taken.fits ? taken.arrivesAt : now
-      rates.set(limit.name, mark)
-      return { limit, kind: 'rate', mark }
-    },
+function quotaStanding(
+  limit: LimitPolicy,
+  { count, period: kind }: NonNullable<LimitPolicy['quota']>,
+  kept: Account,
+  now: number,
+): { period: Period; account: Pick<Account, 'startsAt' | 'used'>; part: Part } {
+  // A request with an earlier time than another's counts in the other's period: none starts twice.
+  const period = periodAt(kind, Math.max(now, kept.startsAt))
+  const used = kept.startsAt === period.startsAt ? kept.used : 0
+  const remaining = Math.max(0, count - used)
+  const state: LimitState = { limit, kind: 'quota', remaining, resetSeconds: Math.ceil((period.endsAt - now) / 1000) }
+  return { period, account: { startsAt: period.startsAt, used }, part: { state, waitMs: remaining > 0 ? 0 : period.endsAt - now } }
+}
+
+/** Where refill stops: what is lent beyond `rate × life` keeps as much from coming back, up to the end of each lease. */
+function arrivalAt(rate: Rate, arrivesAt: number, leases: readonly Lease[], now: number): number {
+  let arrives = arrivesAt
+  let outstanding = leases.reduce((sum, { amount }) => sum + amount, 0)
+  for (const { amount, expiresAt } of byEnd(leases)) {
+    if (expiresAt > now) break
+    arrives = Math.max(arrives, expiresAt + lentBeyondLife(rate, outstanding))
+    outstanding -= amount
   }
+  return Math.max(arrives, now, now + lentBeyondLife(rate, outstanding))
 }
 
-function quotaEntry({ quotas }: Books, limit: LimitPolicy, quota: NonNullable<LimitPolicy['quota']>, now: number): Entry {
-  const { startsAt, endsAt } = periodOf(quotas, limit.name, quota, now)
-  const used = (): number => {
-    const page = quotas.get(limit.name)
-    return page?.startsAt === startsAt ? page.used : 0
+/** Until one fits: by the rate, once few enough are lent. */
+function waitUntilOne(rate: Rate, arrivesAt: number, leases: readonly Lease[], now: number): number {
+  const roomMs = (rate.burst - 1) * ((rate.seconds * 1000) / rate.count)
+  let [start, arrives] = [now, arrivesAt]
+  let outstanding = leases.reduce((sum, { amount, expiresAt }) => (expiresAt > now ? sum + amount : sum), 0)
+  for (const { amount, expiresAt } of byEnd(leases.filter((lease) => lease.expiresAt > now))) {
+    const fitsAt = Math.max(start, arrives - roomMs)
+    if (lentBeyondLife(rate, outstanding) <= roomMs && fitsAt < expiresAt) return fitsAt - now
+    arrives = Math.max(arrives, expiresAt + lentBeyondLife(rate, outstanding))
+    outstanding -= amount
+    start = expiresAt
   }
-  const resetSeconds = Math.ceil((endsAt - now) / 1000)
-  return {
-    waitMs: used() < quota.count ? 0 : endsAt - now,
-    state: () => ({ limit, kind: 'quota', remaining: Math.max(0, quota.count - used()), resetSeconds }),
-    charge() {
-      quotas.set(limit.name, { startsAt, used: used() + 1 })
-      return { limit, kind: 'quota', mark: startsAt }
-    },
-  }
+  return Math.max(start, arrives - roomMs) - now
 }
 
-/** A request that comes with an earlier time than another did (slow, or of a slower clock) counts in the other's period: none starts twice. */
-function periodOf(quotas: Books['quotas'], name: string, { period }: NonNullable<LimitPolicy['quota']>, now: number): Period {
-  return periodAt(period, Math.max(now, quotas.get(name)?.startsAt ?? now))
+function lentBeyondLife({ count, seconds }: Rate, outstanding: number): number {
+  return (outstanding * seconds * 1000) / count - LEASE_LIFE_MS
+}
+
+function byEnd(leases: readonly Lease[]): readonly Lease[] {
+  return leases.toSorted((one, other) => one.expiresAt - other.expiresAt)
 }
 
 /** When nothing of what was spent matters any more, in milliseconds since the epoch; `limits` are those just asked about. */
 export function settledAt(books: Books, limits: readonly LimitPolicy[], now: number): number {
-  const ends = limits.flatMap(({ name, quota }) => [
-    books.rates.get(name) ?? now,
-    quota === undefined ? now : periodOf(books.quotas, name, quota, now).endsAt,
-  ])
+  const ends = limits.flatMap((limit) => {
+    const { account, period } = standOf(books, limit, now)
+    return [account.arrivesAt, period?.endsAt ?? now, ...account.leases.map(({ expiresAt }) => expiresAt)]
+  })
   return Math.max(now, ...ends)
 }

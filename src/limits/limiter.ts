@@ -9,6 +9,13 @@ export interface LimitPolicy {
   readonly quota?: { readonly count: number; readonly period: QuotaPeriod }
   /** `request`: every admitted request counts. `success`: one that ends with a status of 400 or above is given back. */
   readonly chargeOn: 'request' | 'success'
+  /**
+   * `leased`: isolates spend what they were lent, from memory. `strict`: the ledger is asked for every request.
+   * `local`: each isolate counts for itself, without any call: a shield, no promise.
+   */
+  readonly consistency: 'leased' | 'strict' | 'local'
+  /** While the ledger cannot answer: `closed` is 503, `local` counts in the isolate. */
+  readonly onOutage: 'closed' | 'local'
 }
 export type SubjectPart = 'address' | 'consumer' | 'subject' | 'credential' | 'route'
 export type QuotaPeriod = 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year'
@@ -50,6 +57,8 @@ export type Admission =
 export interface Limiter {
   /** From memory alone: a refusal that is already certain, so that no nonce is spent and no call made. */
   refuseEarly(charges: readonly Charge[], now: number): Extract<Admission, { status: 'refused' }> | undefined
-  /** Throws when a ledger cannot answer: callers deny with 503. */
-  admit(charges: readonly Charge[], now: number): Promise<Admission>
+  /** At once where memory suffices. Throws when a ledger cannot answer and its limit is closed then: callers deny with 503. */
+  admit(charges: readonly Charge[], now: number, defer: Defer): Admission | Promise<Admission>
 }
+/** Leaves work for after the response. */
+export type Defer = (task: { readonly name: string; readonly run: () => Promise<void> }) => void

@@ -1,16 +1,16 @@
-import { createLimiter } from './ledger-limiter.ts'
-import { admitOne, emptyBooks, refundOne, type Books } from './ledger.ts'
+import { emptyBooks, grantAll, refundOne, type Books } from './ledger.ts'
+import { createLimiter } from './leased-limiter.ts'
 import type { Limiter } from './limiter.ts'
 
-/** The same in the memory of one isolate, for tests. */
-export function createMemoryLimiter(): Limiter {
+/** The same with the ledgers in the memory of one isolate, for tests. `now`: the ledgers' clock. */
+export function createMemoryLimiter(now: () => number): Limiter {
   const subjects = new Map<string, Books>()
   return createLimiter((subject) => {
     const books = subjects.get(subject) ?? emptyBooks()
     subjects.set(subject, books)
     return {
-      admit: async (limits, now) => admitOne(books, limits, now),
-      refund: async (receipts, now) => refundOne(books, receipts, now),
+      grant: async (request) => grantAll(books, request, now()),
+      refund: async (receipts) => refundOne(books, receipts, now()),
     }
   })
 }

@@ -132,6 +132,8 @@ export const limitSchema = closed({
   burst: v.optional(whole(1, 1_000_000_000, 'Most requests at once. Default: the count of the rate.')),
   quota: v.optional(v.pipe(v.string(), v.regex(LIMIT_QUOTA, 'expected such as "1000000/month" (minute, hour, day, week, month, year)'))),
   chargeOn: v.optional(v.picklist(['request', 'success'])),
+  consistency: v.optional(v.picklist(['leased', 'strict', 'local'])),
+  onOutage: v.optional(v.picklist(['closed', 'local'])),
 })
 export const planSchema = closed({ scopes: v.optional(scopes), limits: v.optional(names) })
 

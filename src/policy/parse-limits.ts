@@ -25,6 +25,8 @@ export function parseLimit(name: string, document: v.InferOutput<typeof limitSch
     ...present('rate', rate === undefined ? undefined : parseRate(rate, burst, pointerTo(pointer, 'rate'), reading)),
     ...present('quota', quota === undefined ? undefined : parseQuota(quota)),
     chargeOn: document.chargeOn ?? (rate === undefined ? 'success' : 'request'),
+    consistency: document.consistency ?? 'leased',
+    onOutage: document.onOutage ?? (quota === undefined ? 'local' : 'closed'),
   }
 }
 

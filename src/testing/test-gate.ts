@@ -48,7 +48,7 @@ export function createTestGate({ policy: document, values = {}, origin, startAt 
   let now = startAt ?? Date.now()
   const bindings = { ...values, PORTCULLIS_ROOT_KEY: TEST_ROOT_KEY, PORTCULLIS_GATEWAY: 'test', PORTCULLIS_ENVIRONMENT: 'test' }
   const gate = createGate(document, bindings as unknown as Parameters<typeof createGate>[1], {
-    limiter: createMemoryLimiter(),
+    limiter: createMemoryLimiter(() => now),
     replay: createMemoryReplay(),
     revocations,
     now: () => now,

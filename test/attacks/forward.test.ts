@@ -137,7 +137,7 @@ test('a client that leaves before its answer leaves a record all the same', asyn
   const pending: Promise<unknown>[] = []
   const origin = Promise.withResolvers<Response>()
   const gate = createGate(policyDocument(), { PORTCULLIS_ROOT_KEY: ROOT_KEY } as never, {
-    limiter: createMemoryLimiter(),
+    limiter: createMemoryLimiter(() => NOW),
     revocations: createMemoryRevocations(),
     log: (line) => log.push(line),
     fetch: async () => origin.promise,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createGate } from '../../src/gate.ts'
-import { admitOne, emptyBooks, settledAt } from '../../src/limits/ledger.ts'
+import { emptyBooks, settledAt } from '../../src/limits/ledger.ts'
+import { limitOf, spendOne } from '../support/limits.ts'
 import type { LimitPolicy } from '../../src/limits/limiter.ts'
 import { createMemoryLimiter } from '../../src/limits/memory-limiter.ts'
 import { createMemoryReplay } from '../../src/replay/replay-store.ts'
@@ -67,7 +68,7 @@ describe('a request whose content comes slowly is judged by the time at which it
     let now = NOW
     let forwarded = 0
     const gate = createGate(document, { PORTCULLIS_ROOT_KEY: 'g1:Vq3n0m0d5b2n8K4rWc7Xy1Zt6Ls9Jh2Gf5Da8Pe3Ou0' } as never, {
-      limiter: createMemoryLimiter(),
+      limiter: createMemoryLimiter(() => NOW),
       replay: createMemoryReplay(),
       revocations: createRevocationsOf(async () => ({ position: { epoch: 'e', sequence: entries.length }, entries, hasMore: false }), {
         boundSeconds: 5,
@@ -94,19 +95,19 @@ describe('a request whose content comes slowly is judged by the time at which it
 })
 
 describe('a calendar quota', () => {
-  const limit: LimitPolicy = { name: 'monthly', by: [['consumer']], quota: { count: 2, period: 'month' }, chargeOn: 'request' }
+  const limit = limitOf({ name: 'monthly', quota: { count: 2, period: 'month' }, chargeOn: 'request' })
   const next = Date.parse('2026-12-01T00:00:00Z')
 
   test('does not start anew for requests that are counted with a time of the period before', () => {
     const books = emptyBooks()
-    const statuses = [next, next + 1, next - 1, next + 2, next - 1, next + 3].map((at) => admitOne(books, [limit], at).status)
+    const statuses = [next, next + 1, next - 1, next + 2, next - 1, next + 3].map((at) => spendOne(books, [limit], at).status)
     expect(statuses).toEqual(['admitted', 'admitted', 'refused', 'refused', 'refused', 'refused'])
   })
 
   test('is not forgotten before its period ends, whatever time was counted last', () => {
     const books = emptyBooks()
-    admitOne(books, [limit], next)
-    admitOne(books, [limit], next - 1)
+    spendOne(books, [limit], next)
+    spendOne(books, [limit], next - 1)
     expect(settledAt(books, [limit], next - 1)).toBe(Date.parse('2027-01-01T00:00:00Z'))
   })
 
@@ -114,7 +115,7 @@ describe('a calendar quota', () => {
     const books = emptyBooks()
     const daily: LimitPolicy = { ...limit, quota: { count: 2, period: 'day' } }
     const at = Date.parse('2026-11-25T12:00:00Z')
-    expect([1, 2, 3].map(() => admitOne(books, [daily], at).status)).toEqual(['admitted', 'admitted', 'refused'])
-    expect([1, 2, 3].map(() => admitOne(books, [limit], at).status)).toEqual(['admitted', 'admitted', 'refused'])
+    expect([1, 2, 3].map(() => spendOne(books, [daily], at).status)).toEqual(['admitted', 'admitted', 'refused'])
+    expect([1, 2, 3].map(() => spendOne(books, [limit], at).status)).toEqual(['admitted', 'admitted', 'refused'])
   })
 })

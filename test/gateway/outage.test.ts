@@ -30,7 +30,7 @@ function gateWith(overrides: GateOverrides, values: Readonly<Record<string, stri
     document,
     { ...(env as unknown as Bindings), ...values },
     {
-      limiter: createMemoryLimiter(),
+      limiter: createMemoryLimiter(() => NOW),
       replay: createMemoryReplay(),
       revocations: createMemoryRevocations(),
       now: () => NOW,

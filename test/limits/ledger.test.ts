@@ -1,40 +1,41 @@
 import { array, assert, integer, property } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { periodAt } from '../../src/limits/calendar-quota.ts'
-import { admitOne, emptyBooks, refundOne } from '../../src/limits/ledger.ts'
+import { emptyBooks, refundOne } from '../../src/limits/ledger.ts'
 import type { LimitPolicy } from '../../src/limits/limiter.ts'
+import { limitOf, spendOne } from '../support/limits.ts'
 import { rateLimitFields } from '../../src/limits/rate-limit-fields.ts'
 
 const NOW = Date.UTC(2026, 10, 25, 12)
-const limitOf = (parts: Partial<LimitPolicy>): LimitPolicy => ({ name: 'calls', by: [['consumer']], chargeOn: 'request', ...parts })
-const rate = (count: number, seconds: number, burst: number): LimitPolicy => limitOf({ rate: { count, seconds, burst } })
+const rate = (count: number, seconds: number, burst: number): LimitPolicy =>
+  limitOf({ name: 'calls', chargeOn: 'request', rate: { count, seconds, burst } })
 const quota = (count: number, period: 'day' | 'month' = 'month'): LimitPolicy =>
   limitOf({ name: 'monthly', quota: { count, period }, chargeOn: 'success' })
 
-describe('admitOne()', () => {
+describe('grantAll(), spending at once', () => {
   test('a burst passes whole and not one more; one interval later one more passes', () => {
     const books = emptyBooks()
     const limit = rate(3, 1, 3)
-    const answers = [0, 0, 0, 0, 333, 334].map((ms) => admitOne(books, [limit], NOW + ms).status)
+    const answers = [0, 0, 0, 0, 333, 334].map((ms) => spendOne(books, [limit], NOW + ms).status)
     expect(answers).toEqual(['admitted', 'admitted', 'admitted', 'refused', 'refused', 'admitted'])
   })
 
   test('a refused request costs nothing, on any of its limits', () => {
     const books = emptyBooks()
     const [narrow, wide] = [rate(1, 60, 1), quota(10)]
-    admitOne(books, [narrow, wide], NOW)
-    const refused = admitOne(books, [narrow, wide], NOW)
+    spendOne(books, [narrow, wide], NOW)
+    const refused = spendOne(books, [narrow, wide], NOW)
     expect(refused).toMatchObject({ status: 'refused', state: { limit: { name: 'calls' } }, waitMs: 60_000 })
-    expect(books.quotas.get('monthly')?.used).toBe(1)
+    expect(books.get('monthly')?.used).toBe(1)
   })
 
   test('a quota is never exceeded, and starts anew with its period', () => {
     const books = emptyBooks()
-    const answers = Array.from({ length: 5 }, () => admitOne(books, [quota(3)], NOW).status)
+    const answers = Array.from({ length: 5 }, () => spendOne(books, [quota(3)], NOW).status)
     expect(answers.filter((status) => status === 'admitted')).toHaveLength(3)
     const last = Date.UTC(2026, 11, 1) - 1
-    expect(admitOne(books, [quota(3)], last)).toMatchObject({ status: 'refused', state: { kind: 'quota', resetSeconds: 1 }, waitMs: 1 })
-    expect(admitOne(books, [quota(3)], last + 1).status).toBe('admitted')
+    expect(spendOne(books, [quota(3)], last)).toMatchObject({ status: 'refused', state: { kind: 'quota', resetSeconds: 1 }, waitMs: 1 })
+    expect(spendOne(books, [quota(3)], last + 1).status).toBe('admitted')
   })
 
   test('over any window at most burst + rate × window pass', () => {
@@ -51,7 +52,7 @@ describe('admitOne()', () => {
           let at = NOW
           for (const gap of gaps) {
             at += gap
-            if (admitOne(books, [limit], at).status === 'admitted') passed.push(at)
+            if (spendOne(books, [limit], at).status === 'admitted') passed.push(at)
           }
           for (const [first, from] of passed.entries()) {
             for (const [last, to] of passed.entries()) {
@@ -70,9 +71,9 @@ describe('admitOne()', () => {
       property(integer({ min: 1, max: 1000 }), integer({ min: 1, max: 100 }), integer({ min: 1, max: 50 }), (count, seconds, burst) => {
         const books = emptyBooks()
         const limit = rate(count, seconds, burst)
-        for (let sent = 0; sent < burst; sent += 1) expect(admitOne(books, [limit], NOW).status).toBe('admitted')
-        const refused = admitOne(books, [limit], NOW)
-        expect(refused.status === 'refused' && admitOne(books, [limit], NOW + Math.ceil(refused.waitMs)).status).toBe('admitted')
+        for (let sent = 0; sent < burst; sent += 1) expect(spendOne(books, [limit], NOW).status).toBe('admitted')
+        const refused = spendOne(books, [limit], NOW)
+        expect(refused.status === 'refused' && spendOne(books, [limit], NOW + Math.ceil(refused.waitMs)).status).toBe('admitted')
       }),
     )
   })
@@ -80,7 +81,7 @@ describe('admitOne()', () => {
 
 describe('refundOne()', () => {
   const admitted = (books: ReturnType<typeof emptyBooks>, limit: LimitPolicy, now: number) => {
-    const answer = admitOne(books, [limit], now)
+    const answer = spendOne(books, [limit], now)
     if (answer.status !== 'admitted') throw new Error('refused')
     return answer.receipts
   }
@@ -88,9 +89,9 @@ describe('refundOne()', () => {
   test('gives a request back', () => {
     const books = emptyBooks()
     const receipts = admitted(books, quota(1), NOW)
-    expect(admitOne(books, [quota(1)], NOW).status).toBe('refused')
+    expect(spendOne(books, [quota(1)], NOW).status).toBe('refused')
     refundOne(books, receipts, NOW)
-    expect(admitOne(books, [quota(1)], NOW).status).toBe('admitted')
+    expect(spendOne(books, [quota(1)], NOW).status).toBe('admitted')
   })
 
   test('of a period that is over gives nothing back', () => {
@@ -99,7 +100,7 @@ describe('refundOne()', () => {
     const next = Date.UTC(2026, 11, 1)
     admitted(books, quota(1), next)
     refundOne(books, receipts, next)
-    expect(admitOne(books, [quota(1)], next).status).toBe('refused')
+    expect(spendOne(books, [quota(1)], next).status).toBe('refused')
   })
 
   test('of what has flowed off already gives nothing back: the next burst stays a burst', () => {
@@ -108,7 +109,7 @@ describe('refundOne()', () => {
     const receipts = admitted(books, limit, NOW)
     admitted(books, limit, NOW + 2000)
     refundOne(books, receipts, NOW + 2000)
-    expect(admitOne(books, [limit], NOW + 2000).status).toBe('refused')
+    expect(spendOne(books, [limit], NOW + 2000).status).toBe('refused')
   })
 })
 
@@ -131,9 +132,9 @@ describe('periodAt()', () => {
 describe('rateLimitFields()', () => {
   test('RL-1, RL-2: policy and standing in the words of the draft', () => {
     const books = emptyBooks()
-    const answer = admitOne(
+    const answer = spendOne(
       books,
-      [rate(50, 1, 100), quota(1_000_000), limitOf({ name: 'daily', quota: { count: 5, period: 'day' } })],
+      [rate(50, 1, 100), quota(1_000_000), limitOf({ name: 'daily', chargeOn: 'request', quota: { count: 5, period: 'day' } })],
       NOW,
     )
     expect(rateLimitFields(answer.states)).toEqual([
@@ -145,8 +146,8 @@ describe('rateLimitFields()', () => {
   test('RL-3: Retry-After is not earlier than t', () => {
     const books = emptyBooks()
     const limit = rate(1, 10, 3)
-    for (let sent = 0; sent < 3; sent += 1) admitOne(books, [limit], NOW)
-    const refused = admitOne(books, [limit], NOW + 1)
+    for (let sent = 0; sent < 3; sent += 1) spendOne(books, [limit], NOW)
+    const refused = spendOne(books, [limit], NOW + 1)
     expect(refused).toMatchObject({ status: 'refused', waitMs: 9999, state: { remaining: 0, resetSeconds: 10 } })
   })
 

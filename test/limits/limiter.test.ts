@@ -1,121 +1,204 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
-import { createLedgerLimiter, createLimiter, type LedgerCalls } from '../../src/limits/ledger-limiter.ts'
-import type { Charge, Limiter, LimitPolicy } from '../../src/limits/limiter.ts'
+import { createLimiter } from '../../src/limits/leased-limiter.ts'
+import { createLedgerLimiter, type LedgerCalls } from '../../src/limits/ledger-calls.ts'
+import { emptyBooks, grantAll, LEASE_USABLE_MS, refundOne } from '../../src/limits/ledger.ts'
+import type { Admission, Charge, Limiter, LimitPolicy } from '../../src/limits/limiter.ts'
 import { createMemoryLimiter } from '../../src/limits/memory-limiter.ts'
+import { limitOf } from '../support/limits.ts'
 
 const NOW = Date.UTC(2026, 10, 25, 12)
 const { LEDGER } = env as unknown as Bindings
-const calls: LimitPolicy = { name: 'calls', by: [['consumer']], rate: { count: 2, seconds: 1, burst: 2 }, chargeOn: 'request' }
-const monthly: LimitPolicy = { name: 'monthly', by: [['consumer']], quota: { count: 100, period: 'month' }, chargeOn: 'success' }
-const one: LimitPolicy = { ...monthly, name: 'one', quota: { count: 1, period: 'month' } }
+const calls = limitOf({ name: 'calls', rate: { count: 2, seconds: 1, burst: 2 }, chargeOn: 'request' })
+const monthly = limitOf({ name: 'monthly', quota: { count: 100, period: 'month' }, chargeOn: 'success' })
+const one = limitOf({ name: 'one', quota: { count: 1, period: 'month' }, chargeOn: 'success' })
 const chargeOf = (limit: LimitPolicy, subject: string): Charge => ({ limit, subject })
 const newSubject = (): string => `consumer=${crypto.randomUUID()}`
+const ignore = (): void => undefined
+const admit = async (limiter: Limiter, charges: readonly Charge[], now = Date.now()): Promise<Admission> =>
+  limiter.admit(charges, now, ignore)
+
+// Objects and tests share one isolate, and so its clock.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: NOW }))
+afterEach(() => void vi.useRealTimers())
 
 const limiters: readonly (readonly [name: string, create: () => Limiter])[] = [
-  ['createMemoryLimiter()', createMemoryLimiter],
+  ['createMemoryLimiter()', () => createMemoryLimiter(Date.now)],
   ['createLedgerLimiter()', () => createLedgerLimiter(LEDGER)],
 ]
 
 describe.each(limiters)('%s', (_name, create) => {
   test('of 300 parallel calls on a quota of 100 exactly 100 pass', async () => {
     const [limiter, charge] = [create(), chargeOf(monthly, newSubject())]
-    const answers = await Promise.all(Array.from({ length: 300 }, async () => limiter.admit([charge], NOW)))
+    const answers = await Promise.all(Array.from({ length: 300 }, async () => admit(limiter, [charge])))
     expect(answers.filter(({ status }) => status === 'admitted')).toHaveLength(100)
   })
 
-  test('two subjects of one request: where one refuses, the other is charged nothing', async () => {
-    const limiter = create()
-    const [narrow, wide] = [chargeOf(one, newSubject()), chargeOf(monthly, newSubject())]
-    await limiter.admit([narrow, wide], NOW)
-    const refused = await limiter.admit([narrow, wide], NOW)
-    expect(refused).toMatchObject({ status: 'refused', state: { limit: { name: 'one' } } })
-    expect(await limiter.admit([wide], NOW)).toMatchObject({ status: 'admitted', states: [{ remaining: 98 }] })
-  })
+  test.each(['leased', 'strict'] as const)(
+    '%s: two subjects of one request: where one refuses, the other is charged nothing',
+    async (consistency) => {
+      const limiter = create()
+      const [narrow, wide] = [chargeOf({ ...one, consistency }, newSubject()), chargeOf({ ...monthly, consistency }, newSubject())]
+      await admit(limiter, [narrow, wide])
+      const refused = await admit(limiter, [narrow, wide])
+      expect(refused).toMatchObject({ status: 'refused', state: { limit: { name: 'one' } } })
+      expect(await admit(limiter, [wide])).toMatchObject({ status: 'admitted', states: [{ remaining: 98 }] })
+    },
+  )
 
-  test('a failed request gets back what is charged on success, and nothing else', async () => {
-    const [limiter, subject] = [create(), newSubject()]
-    const admission = await limiter.admit([chargeOf(calls, subject), chargeOf(one, subject)], NOW)
-    if (admission.status !== 'admitted') throw new Error('refused')
-    await admission.refund?.(NOW)
-    const next = await limiter.admit([chargeOf(calls, subject), chargeOf(one, subject)], NOW)
-    expect(next).toMatchObject({ status: 'admitted', states: [{ remaining: 0 }, { remaining: 0 }] })
-  })
+  test.each(['leased', 'strict', 'local'] as const)(
+    '%s: a failed request gets back what is charged on success, and nothing else',
+    async (consistency) => {
+      const [limiter, subject] = [create(), newSubject()]
+      const charges = [chargeOf({ ...calls, consistency }, subject), chargeOf({ ...one, consistency }, subject)]
+      const admission = await admit(limiter, charges)
+      if (admission.status !== 'admitted') throw new Error('refused')
+      await admission.refund?.(NOW)
+      expect(await admit(limiter, charges)).toMatchObject({ status: 'admitted', states: [{ remaining: 0 }, { remaining: 0 }] })
+      expect(await admit(limiter, charges)).toMatchObject({ status: 'refused' })
+    },
+  )
 
   test('nothing to give back, no refund', async () => {
-    const admission = await create().admit([chargeOf(calls, newSubject())], NOW)
+    const admission = await admit(create(), [chargeOf(calls, newSubject())])
     expect('refund' in admission).toBe(false)
   })
 
   test('a known refusal comes from memory until one more may fit', async () => {
     const [limiter, charge] = [create(), chargeOf(calls, newSubject())]
-    for (let sent = 0; sent < 3; sent += 1) await limiter.admit([charge], NOW)
+    for (let sent = 0; sent < 3; sent += 1) await admit(limiter, [charge])
     expect(limiter.refuseEarly([charge], NOW + 499)).toMatchObject({ status: 'refused', retryAfterSeconds: 1 })
     expect(limiter.refuseEarly([charge], NOW + 500)).toBeUndefined()
-    expect((await limiter.admit([charge], NOW + 500)).status).toBe('admitted')
+    vi.setSystemTime(NOW + 500)
+    expect((await admit(limiter, [charge])).status).toBe('admitted')
   })
 
   test('a limit that gives back is refused from memory for a second at most', async () => {
     const [limiter, charge] = [create(), chargeOf(one, newSubject())]
-    for (let sent = 0; sent < 2; sent += 1) await limiter.admit([charge], NOW)
+    for (let sent = 0; sent < 2; sent += 1) await admit(limiter, [charge])
     expect(limiter.refuseEarly([charge], NOW + 999)).toBeDefined()
     expect(limiter.refuseEarly([charge], NOW + 1000)).toBeUndefined()
   })
 })
 
 describe('createLimiter()', () => {
-  test('a ledger that is down throws, and what another one charged is given back', async () => {
-    const refunds: string[] = []
-    const working: LedgerCalls = {
-      admit: async (limits) => ({ status: 'admitted', states: [], receipts: limits.map((limit) => ({ limit, kind: 'quota', mark: 0 })) }),
-      refund: async (receipts) => {
-        refunds.push(...receipts.map(({ limit }) => limit.name))
+  /** One ledger, and how often it was called. */
+  const counted = (): { ledger: LedgerCalls; calls: () => number } => {
+    const books = emptyBooks()
+    let count = 0
+    return {
+      calls: () => count,
+      ledger: {
+        grant: async (request) => {
+          count += 1
+          return grantAll(books, request, Date.now())
+        },
+        refund: async (receipts) => refundOne(books, receipts, Date.now()),
       },
     }
-    const broken: LedgerCalls = {
-      admit: async () => {
-        throw new Error('down')
-      },
-      refund: async () => undefined,
+  }
+  const broken: LedgerCalls = { grant: async () => Promise.reject(new Error('down')), refund: async () => undefined }
+  const wide = limitOf({ name: 'wide', rate: { count: 1000, seconds: 1, burst: 10_000 }, chargeOn: 'request' })
+
+  test('a hot subject is spent from memory: few calls, none waited for, and never more than the limit', async () => {
+    const { ledger, calls: made } = counted()
+    const limiter = createLimiter(() => ledger)
+    let [admitted, waited] = [0, 0]
+    const tasks: (() => Promise<void>)[] = []
+    for (let sent = 0; sent < 8000; sent += 1) {
+      if (sent % 10 === 0) vi.setSystemTime(NOW + sent / 2)
+      const answer = limiter.admit([chargeOf(wide, 's')], Date.now(), ({ run }) => void tasks.push(run))
+      if (answer instanceof Promise) waited += 1
+      if ((await answer).status === 'admitted') admitted += 1
+      for (const run of tasks.splice(0)) await run()
     }
-    const limiter = createLimiter((subject) => (subject === 'broken' ? broken : working))
-    await expect(limiter.admit([chargeOf(monthly, 'broken'), chargeOf(calls, 'working')], NOW)).rejects.toThrow('did not answer')
-    expect(refunds).toEqual(['calls'])
+    expect(admitted).toBe(8000)
+    expect(made()).toBeLessThan(8000 * 0.03)
+    expect(waited).toBeLessThan(10)
+  })
+
+  test('a refused subject floods without a call', async () => {
+    const { ledger, calls: made } = counted()
+    const limiter = createLimiter(() => ledger)
+    const charge = chargeOf(limitOf({ name: 'narrow', rate: { count: 1, seconds: 60, burst: 1 }, chargeOn: 'request' }), 's')
+    for (let sent = 0; sent < 2; sent += 1) await admit(limiter, [charge])
+    for (let sent = 0; sent < 1000; sent += 1) expect(limiter.refuseEarly([charge], NOW + 50 * sent)).toBeDefined()
+    expect(made()).toBe(2)
+  })
+
+  test('strict asks for every request, local for none', async () => {
+    const { ledger, calls: made } = counted()
+    const limiter = createLimiter(() => ledger)
+    for (let sent = 0; sent < 20; sent += 1) await admit(limiter, [chargeOf({ ...wide, consistency: 'strict' }, 's')])
+    expect(made()).toBe(20)
+    for (let sent = 0; sent < 20; sent += 1) await admit(limiter, [chargeOf({ ...wide, name: 'own', consistency: 'local' }, 's')])
+    expect(made()).toBe(20)
+  })
+
+  test('unspent credit of a lease whose time is over is not spent, but given back', async () => {
+    const books = emptyBooks()
+    const quota = limitOf({ name: 'q', quota: { count: 100, period: 'month' }, chargeOn: 'request' })
+    const limiter = createLimiter(() => ({ grant: async (request) => grantAll(books, request, Date.now()), refund: async () => undefined }))
+    for (let sent = 0; sent < 20; sent += 1) await admit(limiter, [chargeOf(quota, 's')])
+    vi.setSystemTime(NOW + LEASE_USABLE_MS)
+    await admit(limiter, [chargeOf(quota, 's')])
+    const account = books.get('q')
+    const lent = account?.leases.reduce((sum, { amount }) => sum + amount, 0) ?? 0
+    expect((account?.used ?? 0) - lent).toBe(20)
+  })
+
+  test('a ledger that is down: closed throws and gives back, local counts here', async () => {
+    const { ledger } = counted()
+    const limiter = createLimiter((subject) => (subject === 'broken' ? broken : ledger))
+    await expect(admit(limiter, [chargeOf(monthly, 'broken'), chargeOf({ ...one, consistency: 'strict' }, 'working')])).rejects.toThrow(
+      'did not answer',
+    )
+    expect((await admit(limiter, [chargeOf({ ...one, consistency: 'strict' }, 'working')])).status).toBe('admitted')
+    const lax = chargeOf({ ...calls, onOutage: 'local' }, 'broken')
+    const answers = [await admit(limiter, [lax]), await admit(limiter, [lax]), await admit(limiter, [lax])]
+    expect(answers.map(({ status }) => status)).toEqual(['admitted', 'admitted', 'refused'])
   })
 })
 
 describe('Ledger', () => {
   const stubOf = () => LEDGER.getByName(crypto.randomUUID())
+  const ask = (limits: readonly LimitPolicy[], mode: 'spend' | 'lease' = 'spend', want = 1) => ({
+    holder: 'h',
+    asks: limits.map((limit) => ({ limit, mode, want })),
+    settled: [],
+  })
 
-  test('eviction between two calls forgets nothing', async () => {
+  test('eviction between two calls forgets nothing: neither what was spent nor what is lent', async () => {
     const stub = stubOf()
-    await stub.admit([calls, one], NOW)
+    await stub.grant(ask([calls, one]))
+    await stub.grant(ask([monthly], 'lease', 100))
     await evictDurableObject(stub)
-    expect(await stub.admit([one], NOW)).toMatchObject({ status: 'refused' })
-    expect(await stub.admit([calls], NOW)).toMatchObject({ states: [{ remaining: 0 }] })
+    expect(await stub.grant(ask([one]))).toMatchObject({ status: 'refused' })
+    expect(await stub.grant(ask([calls]))).toMatchObject({ grants: [{ states: [{ remaining: 0 }] }] })
+    expect(await stub.grant(ask([monthly]))).toMatchObject({ grants: [{ states: [{ remaining: 49 }] }] })
   })
 
   test('a refund survives eviction', async () => {
     const stub = stubOf()
-    const answer = await stub.admit([one], NOW)
-    if (answer.status !== 'admitted') throw new Error('refused')
-    await stub.refund(answer.receipts, NOW)
+    const answer = await stub.grant(ask([one]))
+    if (answer.status !== 'granted') throw new Error('refused')
+    await stub.refund(answer.grants.map(({ receipt }) => receipt))
     await evictDurableObject(stub)
-    expect((await stub.admit([one], NOW)).status).toBe('admitted')
+    expect((await stub.grant(ask([one]))).status).toBe('granted')
   })
 
   test('the alarm keeps what still counts and forgets a subject that is settled', async () => {
     const stub = stubOf()
-    await stub.admit([one], Date.now())
+    await stub.grant(ask([one]))
     expect(await runDurableObjectAlarm(stub)).toBe(true)
-    expect((await stub.admit([one], Date.now())).status).toBe('refused')
+    expect((await stub.grant(ask([one]))).status).toBe('refused')
     await runInDurableObject(stub, async (_object, { storage }) => {
-      storage.sql.exec('update spent set drop_at = 0')
+      storage.sql.exec('update accounts set drop_at = 0')
     })
     expect(await runDurableObjectAlarm(stub)).toBe(true)
-    expect((await stub.admit([one], Date.now())).status).toBe('admitted')
+    expect((await stub.grant(ask([one]))).status).toBe('granted')
     expect(await runDurableObjectAlarm(stub)).toBe(true)
   })
 })

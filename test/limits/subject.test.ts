@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { addressKey } from '../../src/http/address.ts'
 import type { LimitPolicy } from '../../src/limits/limiter.ts'
 import { chargesOf } from '../../src/limits/subject.ts'
+import { limitOf } from '../support/limits.ts'
 
-const limit = (...by: LimitPolicy['by']): LimitPolicy => ({ name: 'l', by, rate: { count: 1, seconds: 1, burst: 1 }, chargeOn: 'request' })
+const limit = (...by: LimitPolicy['by']): LimitPolicy =>
+  limitOf({ name: 'l', by, rate: { count: 1, seconds: 1, burst: 1 }, chargeOn: 'request' })
 const key = { kind: 'api-key', issuer: 'portcullis', subject: 'acme', credentialId: 'k1' } as const
 const token = { kind: 'jwt', issuer: 'https://idp', subject: 'u1', credentialId: 't1' } as const
 const subjectOf = (by: LimitPolicy, caller: Parameters<typeof chargesOf>[1]): string | undefined => {

@@ -281,8 +281,22 @@ describe('parsePolicy()', () => {
     })
     expect(policy.schemes[3]).toMatchObject({ kind: 'mutual-tls', issuers: [{ ski: 'abcdef0011223344' }], identities: [] })
     expect(policy.limits).toEqual([
-      { name: 'calls', by: [['consumer'], ['subject']], rate: { count: 20, seconds: 1, burst: 20 }, chargeOn: 'request' },
-      { name: 'shield', by: [['address']], rate: { count: 100, seconds: 10, burst: 200 }, chargeOn: 'request' },
+      {
+        name: 'calls',
+        by: [['consumer'], ['subject']],
+        rate: { count: 20, seconds: 1, burst: 20 },
+        chargeOn: 'request',
+        consistency: 'leased',
+        onOutage: 'local',
+      },
+      {
+        name: 'shield',
+        by: [['address']],
+        rate: { count: 100, seconds: 10, burst: 200 },
+        chargeOn: 'request',
+        consistency: 'leased',
+        onOutage: 'local',
+      },
     ])
     expect(policy.consumers).toEqual([{ name: 'acme', plan: 'free', clients: [], certificates: [], keys: [], signingKeys: [] }])
     expect(policy.routes[0]).toEqual({
@@ -386,6 +400,8 @@ describe('parsePolicy()', () => {
       by: [['subject', 'route']],
       quota: { count: 1_000_000, period: 'month' },
       chargeOn: 'success',
+      consistency: 'leased',
+      onOutage: 'closed',
     })
     expect(policyOf(limit({ quota: '9/day' })).limits[0]?.chargeOn).toBe('request')
   })

@@ -20,7 +20,7 @@ beforeAll(async () => {
   origin = await startOrigin((request, response) => {
     seen.push({ url: request.url ?? '', fields: request.headers })
     if (request.url?.startsWith('/open/echo') === true) request.pipe(response)
-    else if (request.url !== '/open/never') response.end('ok')
+    else if (request.url !== '/never') response.end('ok')
   })
   origin.server.on('upgrade', (request, socket) => {
     const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
@@ -150,7 +150,7 @@ describe('the local edge', () => {
   })
 
   test('an origin that does not answer in time is 504', async () => {
-    const response = await fetch(`${gate.url}/open/never`)
+    const response = await fetch(`${gate.url}/never`)
     expect([response.status, await response.json()]).toMatchObject([504, { code: 'origin-timeout' }])
   })
 })

@@ -50,7 +50,7 @@ const DOCUMENT = {
   info: { title: 'Local', version: '1' },
   servers: [{ url: 'https://api.example.com' }],
   'x-portcullis': {
-    origins: { main: { url: '${ORIGIN}', timeouts: { headersSeconds: 1 } } },
+    origins: { main: { url: '${ORIGIN}' }, hasty: { url: '${ORIGIN}', timeouts: { headersSeconds: 1 } } },
     defaults: { origin: 'main' },
     limits: {
       hundred: { by: ['consumer'], quota: '100/year', chargeOn: 'request' },
@@ -74,6 +74,7 @@ const DOCUMENT = {
   },
   paths: {
     '/open/{rest+}': { get: { security: [{}] }, post: { security: [{}] } },
+    '/never': { get: { security: [{}], 'x-portcullis': { origin: 'hasty' } } },
     '/key': { get: { security: [{ app: [] }] } },
     '/quota': { get: { security: [{ app: [] }], 'x-portcullis': { limits: ['hundred'] } } },
     '/address': { get: { security: [{}], 'x-portcullis': { limits: ['peraddress'] } } },

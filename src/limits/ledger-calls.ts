@@ -1,0 +1,39 @@
+import { encodeHex } from '../http/base64url.ts'
+import type { LedgerAnswer, LedgerRequest, Receipt } from './ledger.ts'
+import type { Ledger } from './ledger-object.ts'
+import { createLimiter } from './leased-limiter.ts'
+import type { Limiter } from './limiter.ts'
+
+/** What one subject's ledger answers. */
+export interface LedgerCalls {
+  grant(request: LedgerRequest): Promise<LedgerAnswer>
+  refund(receipts: readonly Receipt[]): Promise<void>
+}
+
+/** The limiter over `Ledger` objects, one per subject. */
+export function createLedgerLimiter(namespace: DurableObjectNamespace<Ledger>): Limiter {
+  return createLimiter((subject) => ({
+    grant: async (request) => {
+      const name = await objectName(subject)
+      return callTwice(async () => namespace.getByName(name).grant(request))
+    },
+    refund: async (receipts) => namespace.getByName(await objectName(subject)).refund(receipts),
+  }))
+}
+
+/** Names of objects are logged and listed by the platform, so they hold hashes alone. */
+async function objectName(subject: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(subject))
+  return encodeHex(new Uint8Array(digest, 0, 16))
+}
+
+/** Once more where the platform says that it may; a grant whose answer was lost counts as spent. */
+async function callTwice(call: () => Promise<LedgerAnswer>): Promise<LedgerAnswer> {
+  try {
+    return await call()
+  } catch (error) {
+    const { retryable, overloaded } = error as { readonly retryable?: boolean; readonly overloaded?: boolean }
+    if (retryable !== true || overloaded === true) throw error
+    return call()
+  }
+}

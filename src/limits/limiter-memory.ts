@@ -1,0 +1,71 @@
+import { emptyBooks, type Books, type LedgerAnswer, type LedgerRequest } from './ledger.ts'
+import type { Charge, LimitState } from './limiter.ts'
+import { createPurse, type Purse } from './purse.ts'
+
+/** What one isolate remembers of limits: leases, refusals, and what it counts for itself. Bounded; the oldest is forgotten first. */
+export interface LimiterMemory {
+  purseOf(charge: Charge): Purse
+  booksOf(subject: string): Books
+  /** What to ask a subject's ledger for, with all that is to be settled there. */
+  requestFor(lacking: readonly Charge[], now: number): LedgerRequest
+  remember(charge: Charge, refusal: Extract<LedgerAnswer, { status: 'refused' }>, now: number): void
+  /** A refusal that is still certain. */
+  refusalOf(charge: Charge, now: number): { readonly state: LimitState; readonly waitMs: number } | undefined
+}
+
+const MAX_REMEMBERED = 10_000
+/** Longest that a refusal is repeated from memory. A limit that gives back (`chargeOn: success`) may open any time. */
+const REMEMBERED_MS = { request: 60_000, success: 1000 } as const
+
+export function createMemory(): LimiterMemory {
+  const purses = new Map<string, Purse>()
+  const books = new Map<string, Books>()
+  const refusals = new Map<string, { readonly until: number; readonly state: LimitState }>()
+  let holder: string | undefined
+
+  const purseOf = (charge: Charge): Purse => keptOrMade(purses, keyOf(charge), () => createPurse(charge.limit))
+
+  return {
+    purseOf,
+    booksOf: (subject) => keptOrMade(books, subject, emptyBooks),
+    requestFor(lacking, now) {
+      // Made within a request: there is no randomness before one.
+      holder ??= crypto.randomUUID()
+      return {
+        holder,
+        asks: lacking.map((charge) => {
+          const isLeased = charge.limit.consistency === 'leased'
+          return { limit: charge.limit, mode: isLeased ? 'lease' : 'spend', want: isLeased ? purseOf(charge).wanted(now) : 1 }
+        }),
+        settled: lacking.flatMap((charge) => (charge.limit.consistency === 'leased' ? purseOf(charge).takeSettled(now) : [])),
+      }
+    },
+    remember(charge, { state, waitMs }, now) {
+      refusals.delete(keyOf(charge))
+      keptOrMade(refusals, keyOf(charge), () => ({
+        state,
+        until: now + Math.min(REMEMBERED_MS[charge.limit.chargeOn], Math.floor(waitMs)),
+      }))
+    },
+    refusalOf(charge, now) {
+      const found = refusals.get(keyOf(charge))
+      // What another call has been lent meanwhile may be spent.
+      if (found === undefined || purses.get(keyOf(charge))?.has(now) === true) return undefined
+      if (found.until > now) return { state: found.state, waitMs: found.until - now }
+      refusals.delete(keyOf(charge))
+      return undefined
+    },
+  }
+}
+
+function keptOrMade<Value>(values: Map<string, Value>, key: string, make: () => Value): Value {
+  const known = values.get(key)
+  if (known !== undefined) return known
+  const [oldest] = values.keys()
+  if (values.size >= MAX_REMEMBERED && oldest !== undefined) values.delete(oldest)
+  const made = make()
+  values.set(key, made)
+  return made
+}
+
+const keyOf = ({ limit, subject }: Charge): string => `${limit.name} ${subject}`
