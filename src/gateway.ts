@@ -111,7 +111,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (charges.length === 0) return send(passage, linkedRoute, caller, context, address, undefined)
     let admission: Admission
     try {
-      admission = await limiter.admit(charges, context.now, context.defer)
+      admission = await limiter.admit(charges, context.now, (task) => context.defer(task))
     } catch (error) {
       return { refusal: { at: 'dependency', dependency: 'limits', detail: messageOf(error) } }
     }
@@ -129,7 +129,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   ): Promise<Outcome> {
     const { request, requestId } = passage
     const asserted = {
-      audience: new URL(origin.url).origin,
+      audience: origin.base,
       method: request.method,
       path: originPath(target, route, origin),
       route: route.id,

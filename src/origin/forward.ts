@@ -4,12 +4,25 @@ import type { OriginConfig, Route } from '../policy/policy.ts'
 import { foldedName, withoutCookies, withoutQueries, type StrippedCarriers } from './carriers.ts'
 import { isStripped } from './stripped-fields.ts'
 
+/** An origin with its URL taken apart once. */
+export interface Origin extends OriginConfig {
+  /** Scheme, host and port. */
+  readonly base: string
+  /** Without the slash at its end. */
+  readonly pathPrefix: string
+}
+
+export function originOf(config: OriginConfig): Origin {
+  const { origin, pathname } = new URL(config.url)
+  return { ...config, base: origin, pathPrefix: pathname.replace(/\/$/u, '') }
+}
+
 /** A request that was let in, with all that decides what the origin sees of it. */
 export interface Forwarded {
   readonly request: Request
   readonly target: CanonicalUrl
   readonly route: Route
-  readonly origin: OriginConfig
+  readonly origin: Origin
   readonly stripped: StrippedCarriers
   readonly body: RequestBody
   readonly assertion: string
@@ -24,9 +37,9 @@ export type OriginAnswer =
   | { readonly status: 'too_large'; readonly maxBodyBytes: number }
 
 /** Path and query as the origin receives them, appended to the origin's own URL. */
-export function originPath(target: CanonicalUrl, route: Route, origin: OriginConfig): string {
+export function originPath(target: CanonicalUrl, route: Route, origin: Origin): string {
   const path = origin.stripBasePath ? withoutSegments(target.path, route.basePath.split('/').length - 1) : target.path
-  return new URL(origin.url).pathname.replace(/\/$/u, '') + path
+  return origin.pathPrefix + path
 }
 
 /** By segments, since `/%40a` is the base path `/@a` too, and longer. */
@@ -40,28 +53,49 @@ function withoutSegments(path: string, count: number): string {
 /** Sends the request on and gives the origin's answer as a stream; redirects are the client's to follow. */
 export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Promise<OriginAnswer> {
   const { request, target, route, origin, stripped, body, requestId } = forwarded
-  const url = new URL(origin.url).origin + originPath(target, route, origin) + withoutQueries(target.query, stripped.queries)
+  const url = origin.base + originPath(target, route, origin) + withoutQueries(target.query, stripped.queries)
   const capped = capBody(body, route.maxBodyBytes)
-  const deadline = new AbortController()
-  const timer = setTimeout(() => deadline.abort(), origin.timeouts.headersSeconds * 1000)
+  // Not a signal: it would cost more than all the rest of this. A fetch that comes late ends with its request.
+  const deadline = deadlineIn(origin.timeouts.headersSeconds)
   try {
-    const response = await fetcher(url, {
+    const answering = fetcher(url, {
       method: request.method,
       headers: originHeaders(forwarded),
       body: capped.body,
       redirect: 'manual',
       // What the origin answers to one caller may not come to another from the platform's cache: its key knows no caller.
       cache: 'no-store',
-      signal: deadline.signal,
     })
+    const response = await Promise.race([answering, deadline.passed])
+    if (response === LATE) {
+      discard(answering)
+      return { status: 'failed', failure: 'timeout', detail: 'no response header in time' }
+    }
     return { status: 'answered', response: answerOf(response, requestId) }
   } catch (error) {
     if (capped.isOver()) return { status: 'too_large', maxBodyBytes: route.maxBodyBytes ?? 0 }
-    const failure = deadline.signal.aborted ? 'timeout' : 'unreachable'
-    return { status: 'failed', failure, detail: error instanceof Error ? error.message : 'unknown' }
+    return { status: 'failed', failure: 'unreachable', detail: error instanceof Error ? error.message : 'unknown' }
   } finally {
-    clearTimeout(timer)
+    deadline.cancel()
   }
+}
+
+const LATE = 'late'
+
+function deadlineIn(seconds: number): { readonly passed: Promise<typeof LATE>; cancel(): void } {
+  let cancel = (): void => undefined
+  const passed = new Promise<typeof LATE>((resolve) => {
+    const timer = setTimeout(() => resolve(LATE), seconds * 1000)
+    cancel = () => clearTimeout(timer)
+  })
+  return { passed, cancel: () => cancel() }
+}
+
+function discard(answering: Promise<Response>): void {
+  void answering.then(
+    async (response) => response.body?.cancel(),
+    () => undefined,
+  )
 }
 
 function originHeaders({ request, target, stripped, assertion, requestId, address }: Forwarded): Headers {

@@ -5,9 +5,10 @@ import type { SchemeConfig, SchemeDependencies } from '../schemes/index.ts'
 import { createJwtAuthenticator } from '../schemes/jwt/authenticator.ts'
 import { createMutualTlsAuthenticator } from '../schemes/mutual-tls/authenticator.ts'
 import { strippedCarriers, type StrippedCarriers } from '../origin/carriers.ts'
+import { originOf, type Origin } from '../origin/forward.ts'
 import type { LimitPolicy } from '../limits/limiter.ts'
 import type { Requirement, Term } from './evaluate.ts'
-import type { Alternative, OriginConfig, Policy, Route } from './policy.ts'
+import type { Alternative, Policy, Route } from './policy.ts'
 
 /** A route with everything it names looked up, so that a request looks nothing up by name. */
 export interface LinkedRoute {
@@ -15,7 +16,7 @@ export interface LinkedRoute {
   readonly requirements: readonly Requirement[]
   /** True where some alternative asks for a credential. */
   readonly isProtected: boolean
-  readonly origin: OriginConfig
+  readonly origin: Origin
   readonly limits: readonly LimitPolicy[]
   readonly stripped: StrippedCarriers
 }
@@ -45,7 +46,7 @@ function createAuthenticator(config: SchemeConfig, dependencies: SchemeDependenc
 export function linkPolicy(policy: Policy, dependencies: SchemeDependencies): LinkedPolicy {
   const configs = new Map(policy.schemes.map((config) => [config.name, config]))
   const limits = new Map(policy.limits.map((limit) => [limit.name, limit]))
-  const origins = new Map(policy.origins.map((origin) => [origin.name, origin]))
+  const origins = new Map(policy.origins.map((origin) => [origin.name, originOf(origin)]))
   const known = new Map<string, Authenticator>()
 
   /** One authenticator per scheme; a signature that must cover other credentials is another one than it is alone. */
