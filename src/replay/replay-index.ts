@@ -8,8 +8,8 @@ export interface ReplayRecord {
   readonly expiresAt: number
 }
 
-/** Ids belong to the window their end falls into; a window is forgotten whole. */
-export const WINDOW_MS = 600_000
+/** Ids belong to the window their end falls into; a window is forgotten whole. Longer ones hold more that is over, shorter ones cost more rows. */
+export const WINDOW_MS = 300_000
 /** Hash 16, token 16, end 8 (a double); numbers in the machine's order, little-endian wherever workerd runs. */
 export const RECORD_BYTES = 40
 
@@ -18,8 +18,6 @@ const HASH_WORDS = 4
 const END_WORD = 8
 const CHUNK_RECORDS = 512
 const FIRST_SLOTS = 64
-/** Odd, so that no bit is lost. */
-const MIX = 0x9e3779b1
 
 export function windowOf(expiresAt: number): number {
   return Math.floor(expiresAt / WINDOW_MS)
@@ -82,7 +80,7 @@ export class ReplayIndex {
 class WindowIndex {
   readonly #chunks: Uint32Array<ArrayBuffer>[] = []
   /** Secret, so that a client cannot choose ids that all lie in one place. */
-  readonly #seed = crypto.getRandomValues(new Uint32Array(HASH_WORDS))
+  readonly #seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
   #slots = new Uint32Array(FIRST_SLOTS)
   #size = 0
 
@@ -117,12 +115,9 @@ class WindowIndex {
   /** Where the hash lies, or the empty slot where it would; there always is one. */
   #slotOf(words: Uint32Array, at: number): number {
     const mask = this.#slots.length - 1
-    let place = 0
-    for (let index = 0; index < HASH_WORDS; index++) {
-      place ^= Math.imul((words[at + index] ?? 0) ^ (this.#seed[index] ?? 0), MIX)
-      place ^= place >>> 15
-    }
-    for (let slot = place & mask; ; slot = (slot + 1) & mask) {
+    let place = this.#seed
+    for (let index = 0; index < HASH_WORDS; index++) place = mix(place ^ (words[at + index] ?? 0))
+    for (let slot = mix(place) & mask; ; slot = (slot + 1) & mask) {
       const number = this.#slots[slot] ?? 0
       if (number === 0 || isEqual(this.#chunkOf(number), startOf(number), words, at)) return slot
     }
@@ -137,6 +132,12 @@ class WindowIndex {
 
 function startOf(number: number): number {
   return ((number - 1) % CHUNK_RECORDS) * RECORD_WORDS
+}
+
+/** Every bit of a word counts in the low bits of the place, which choose the slot. */
+function mix(word: number): number {
+  const product = Math.imul(word, 0x85eb_ca6b)
+  return product ^ (product >>> 15)
 }
 
 /** Hashes and tokens are four words each. */
