@@ -70,17 +70,18 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     fetch: async (input: string, init?: RequestInit): Promise<Response> => fetcher(input, { ...init, redirect: 'manual' }),
     isLocal,
   }
-  const { boundSeconds } = policy.revocation
+  const now = overrides.now ?? Date.now
+  const revocations = overrides.revocations ?? createRevocations(bindings.REVOCATIONS, { ...policy.revocation, rootSecret, now })
   const assertions = createAssertionSigner(rootSecret, gatewayName)
   const gateway = createGateway({
     linked: linkPolicy(policy, dependencies),
     directory,
     limiter: overrides.limiter ?? createLedgerLimiter(bindings.LEDGER),
-    revocations: overrides.revocations ?? createRevocations(bindings.REVOCATIONS, { boundSeconds }),
+    revocations,
     assertions,
     localAuthorities: localAuthorities ?? new Set(),
     fetch: fetcher,
-    now: overrides.now ?? Date.now,
+    now,
     log: overrides.log,
   })
   const admin = createApiKeyAuthenticator(
@@ -93,9 +94,10 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     if (JWKS_PATH.test(request.url)) return jwksResponse(request.method, await assertions.jwks())
     const api = createAdminApi({
       feed: () => bindings.REVOCATIONS.getByName(FEED_NAME),
+      announce: async (authority) => revocations.announce?.(authority),
       gateway: gatewayName,
-      boundSeconds,
-      now: overrides.now ?? Date.now,
+      ...policy.revocation,
+      now,
       authorize: async (asked, scope) =>
         gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime),
       policySummary: () => ({

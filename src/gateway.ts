@@ -187,7 +187,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     }
     let snapshot: RevocationSnapshot | Promise<RevocationSnapshot>
     try {
-      snapshot = isProtected ? revocations.snapshot(asked.now, defer) : NO_REVOCATIONS
+      snapshot = isProtected ? revocations.snapshot(asked.now, defer, asked.target.authority) : NO_REVOCATIONS
       if (snapshot instanceof Promise) snapshot = await snapshot
     } catch (error) {
       parts.log(JSON.stringify({ event: 'outage', dependency: 'revocations', detail: messageOf(error) }))

@@ -8,9 +8,13 @@ export type AdminScope = 'revocations:write' | 'status:read'
 
 export interface AdminApiParts {
   readonly feed: () => Pick<DurableObjectStub<RevocationFeed>, 'append' | 'status'>
+  /** The feed has grown: the data centre that was asked need not wait for the bound. May fail. */
+  readonly announce: (authority: string) => Promise<void>
   readonly gateway: string
   /** How long isolates may work with an older feed, in seconds. */
   readonly boundSeconds: number
+  /** How much longer while they cannot read it, in seconds. */
+  readonly graceSeconds: number
   readonly now: () => number
   /** `undefined`: it may. Else the refusal. */
   readonly authorize: (request: Request, scope: AdminScope) => Promise<Response | undefined>
@@ -23,7 +27,7 @@ const MAX_BODY_BYTES = 64 * 1024
 
 /** The gate's own API (docs/revocation.md), guarded by admin keys through the same evaluator as every route. */
 export function createAdminApi(parts: AdminApiParts): Hono {
-  const { feed, gateway, boundSeconds, now, authorize } = parts
+  const { feed, gateway, boundSeconds, graceSeconds, now, authorize } = parts
   const api = new Hono()
 
   api.post(REVOCATIONS, async ({ req }) => {
@@ -44,8 +48,12 @@ export function createAdminApi(parts: AdminApiParts): Hono {
     try {
       const appended = await feed().append(parsed.entries, at)
       // From when it is durable: an isolate may have read the feed just before.
-      const effectiveBy = new Date(now() + boundSeconds * 1000).toISOString()
-      return json(201, { effectiveBy, revocations: appended.map(describe) })
+      const durableAt = now()
+      await parts.announce(new URL(req.url).host).catch(() => undefined)
+      const [effectiveBy, latestBy] = [boundSeconds, boundSeconds + graceSeconds].map((seconds) =>
+        new Date(durableAt + seconds * 1000).toISOString(),
+      )
+      return json(201, { effectiveBy, latestBy, revocations: appended.map(describe) })
     } catch {
       return problemResponse(UNAVAILABLE)
     }
@@ -55,7 +63,7 @@ export function createAdminApi(parts: AdminApiParts): Hono {
     const refusal = await authorize(req.raw, 'status:read')
     if (refusal !== undefined) return refusal
     try {
-      const revocations = { ...(await feed().status()), boundSeconds }
+      const revocations = { ...(await feed().status()), boundSeconds, graceSeconds }
       return json(200, { gateway, time: new Date(now()).toISOString(), policy: parts.policySummary(), revocations })
     } catch {
       return problemResponse(UNAVAILABLE)

@@ -156,6 +156,9 @@ export const originSchema = closed({
 })
 export const revocationSchema = closed({
   boundSeconds: v.optional(whole(1, 60, 'Longest until a revocation holds everywhere, in seconds. Default 5.')),
+  graceSeconds: v.optional(
+    whole(0, 300, 'How much longer what was known counts while the feed cannot be read, in seconds. Default 0: then 503.'),
+  ),
 })
 const rootExtensionEntries = {
   origins: v.optional(named(originSchema, NAME, 'an origin')),

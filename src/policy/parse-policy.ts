@@ -97,7 +97,7 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
     plans: extension.plans,
     consumers: extension.consumers,
     routes,
-    revocation: { boundSeconds: extension.boundSeconds },
+    revocation: extension.revocation,
   }
   checkIdentities(policy, reading)
   if (!problems.hasErrors()) warnOfUnused(policy, problems)
@@ -203,7 +203,7 @@ function readExtension(value: unknown, schemeNames: ReadonlySet<string>, reading
     plans: plans.values,
     consumers: parts['consumers'] === undefined ? undefined : consumers.values,
     unknownPaths: head?.unknownPaths ?? ('not-found' as const),
-    boundSeconds: revocation?.boundSeconds ?? 5,
+    revocation: { boundSeconds: revocation?.boundSeconds ?? 5, graceSeconds: revocation?.graceSeconds ?? 0 },
     defaults: parts['defaults'] === undefined ? {} : defaults,
     pruned: { ...pruned, ...present('defaults', defaults), ...present('revocation', revocation) },
   }

@@ -18,7 +18,8 @@ export interface Policy {
   /** `undefined`: the policy declares none, so any consumer a key names is taken. */
   readonly consumers: readonly ConsumerConfig[] | undefined
   readonly routes: readonly Route[]
-  readonly revocation: { readonly boundSeconds: number }
+  /** How long a revocation may take everywhere, and how much longer while the feed cannot be read. */
+  readonly revocation: { readonly boundSeconds: number; readonly graceSeconds: number }
 }
 
 export interface Route {

@@ -46,11 +46,17 @@ export interface RevocationSnapshot {
   find(credential: Revocable): string | undefined
 }
 
+/** Work that starts after the response. */
+export type Defer = (task: { readonly name: string; readonly run: () => Promise<void> }) => void
+
 export interface Revocations {
   /**
-   * A snapshot no older than the bound. Returns at once while the isolate's snapshot is fresh (refreshing in the
-   * background from half the bound on, through `defer`), else waits for the feed.
-   * Throws when the feed cannot be read: callers deny with 503.
+   * A snapshot no older than the bound; while the feed cannot be read, than bound and grace. Returns at once while the
+   * isolate's snapshot is fresh (refreshing in the background from half the bound on, through `defer`), else waits for
+   * the feed. Throws when the feed cannot be read: callers deny with 503. `authority`: the host of the request, under
+   * which isolates of one data centre share what they read.
    */
-  snapshot(now: number, defer: (task: { name: string; run: () => Promise<void> }) => void): RevocationSnapshot | Promise<RevocationSnapshot>
+  snapshot(now: number, defer: Defer, authority?: string): RevocationSnapshot | Promise<RevocationSnapshot>
+  /** The feed has grown: who asks in this data centre from now on reads it anew. */
+  announce?(authority: string): Promise<void>
 }

@@ -27,7 +27,7 @@ function directory(consumers: readonly ConsumerConfig[] | undefined, plans: read
     plans,
     consumers,
     routes: [],
-    revocation: { boundSeconds: 5 },
+    revocation: { boundSeconds: 5, graceSeconds: 0 },
   }
   return createPolicyDirectory(policy)
 }

@@ -62,8 +62,8 @@ describe('POST /.portcullis/admin/v1/revocations', () => {
     expect((await busy.answer(order(stolen.key))).status).toBe(200)
     const revoked = await isolate(() => now).answer(await post({ type: 'key', id: stolen.id, reason: 'leaked' }))
     expect(revoked.status).toBe(201)
-    const { effectiveBy, revocations } = await revoked.json<{ effectiveBy: string; revocations: object[] }>()
-    expect(Date.parse(effectiveBy)).toBe(NOW + 5000)
+    const { effectiveBy, latestBy, revocations } = await revoked.json<{ effectiveBy: string; latestBy: string; revocations: object[] }>()
+    expect([Date.parse(effectiveBy), latestBy]).toEqual([NOW + 5000, effectiveBy])
     expect(revocations).toMatchObject([{ type: 'key', id: stolen.id, reason: 'leaked' }])
     expect(await codeOf(await isolate(() => now).answer(order(stolen.key)))).toBe('401 credential-revoked')
     expect((await busy.answer(order(stolen.key))).status).toBe(200)
@@ -140,6 +140,42 @@ describe('POST /.portcullis/admin/v1/revocations', () => {
     )
     const response = await gate.handle(await post({ type: 'key', id: 'x' }), { waitUntil: () => undefined })
     expect(await codeOf(response)).toBe('503 dependency-unavailable')
+  })
+
+  test('with a grace it says by when at the latest, and until then the old snapshot counts in an outage', async () => {
+    let [now, isDown] = [NOW, false]
+    const { REVOCATIONS: feeds } = env as unknown as Bindings
+    const failing = {
+      getByName: (name: string) => {
+        if (isDown) throw new Error('down')
+        return feeds.getByName(name)
+      },
+    }
+    const withGrace = structuredClone(document) as { 'x-portcullis': Record<string, unknown> }
+    withGrace['x-portcullis']['revocation'] = { boundSeconds: 5, graceSeconds: 60 }
+    const bindings = { ...(env as unknown as Bindings), ...values, REVOCATIONS: failing as never }
+    const gate = createGate(withGrace, bindings, { now: () => now, log: () => undefined, fetch: async () => new Response('ok') })
+    const answer = async (request: Request): Promise<Response> => gate.handle(request, { waitUntil: () => undefined })
+    const stolen = await apiKey({ consumer: 'acme' })
+    // No copy of another isolate is left: this one reads the feed itself, at this instant.
+    await isolate(() => NOW).answer(await post({ type: 'key', id: 'any' }))
+    expect((await answer(order(stolen.key))).status).toBe(200)
+    const revoked = await isolate(() => NOW + 1000).answer(await post({ type: 'key', id: stolen.id }))
+    const { effectiveBy } = await revoked.json<{ effectiveBy: string }>()
+    const here = await answer(await post({ type: 'key', id: 'another' }))
+    expect(await here.json()).toMatchObject({
+      effectiveBy: new Date(NOW + 5000).toISOString(),
+      latestBy: new Date(NOW + 65_000).toISOString(),
+    })
+    isDown = true
+    now = Date.parse(effectiveBy)
+    expect((await answer(order(stolen.key))).status).toBe(200)
+    now = NOW + 64_999
+    expect((await answer(order(stolen.key))).status).toBe(200)
+    now = NOW + 65_000
+    expect(await codeOf(await answer(order(stolen.key)))).toBe('503 dependency-unavailable')
+    isDown = false
+    expect(await codeOf(await answer(order(stolen.key)))).toBe('401 credential-revoked')
   })
 })
 

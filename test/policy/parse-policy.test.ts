@@ -152,6 +152,8 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
   ['a certificate twice', ours({ consumers: { a: { certificates: [{ dns: 'a.b' }] }, b: { certificates: [{ dns: 'a.b' }] } } }), `${X}/consumers/b/certificates/0`, /already declared/u],
   ['a bound of 0', ours({ revocation: { boundSeconds: 0 } }), `${X}/revocation/boundSeconds`, /at least 1/u],
   ['a bound of 61', ours({ revocation: { boundSeconds: 61 } }), `${X}/revocation/boundSeconds`, /at most 60/u],
+  ['a grace of -1', ours({ revocation: { graceSeconds: -1 } }), `${X}/revocation/graceSeconds`, /at least 0/u],
+  ['a grace of 301', ours({ revocation: { graceSeconds: 301 } }), `${X}/revocation/graceSeconds`, /at most 300/u],
   ['unknownPaths in other words', ours({ unknownPaths: 'deny' }), `${X}/unknownPaths`, /not-found, authenticate/u],
   // Origins
   ['no origin', (d) => delete d['x-portcullis'].defaults, G, /no origin/u],
@@ -248,7 +250,12 @@ describe('parsePolicy() refuses', () => {
 describe('parsePolicy()', () => {
   test('fills in every default', () => {
     const policy = policyOf()
-    expect(policy).toMatchObject({ title: 'Test', hosts: ['api.example.com'], unknownPaths: 'not-found', revocation: { boundSeconds: 5 } })
+    expect(policy).toMatchObject({
+      title: 'Test',
+      hosts: ['api.example.com'],
+      unknownPaths: 'not-found',
+      revocation: { boundSeconds: 5, graceSeconds: 0 },
+    })
     expect(policy.schemes[0]).toEqual({
       kind: 'jwt',
       name: 'user',
