@@ -28,6 +28,8 @@ interface Entry {
 const SKEW_MS = 60_000
 /** Ids a shard holds, in memory and in storage; one more is answered with an error (503), never with a guess. */
 export const MAX_IDS = 524_288
+/** Ids that may wait for the disk: ten seconds of a shard at its limit. */
+export const MAX_WAITING = 10_000
 
 /**
  * A part of the replay memory. Check and reservation are one synchronous step, so no other call comes in between. An id
@@ -105,6 +107,7 @@ export class ReplayShard extends DurableObject<Bindings> {
   }
 
   #assertRoom(): void {
+    if (this.#waiting.size >= MAX_WAITING) throw new Error('replay shard waits for its disk')
     if (this.#held().size + this.#waiting.size < MAX_IDS) return
     this.#dropOver()
     if (this.#held().size + this.#waiting.size >= MAX_IDS) throw new Error('replay shard is full')

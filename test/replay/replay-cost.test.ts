@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
 import { RECORD_BYTES, type ReplayRecord, windowOf } from '../../src/replay/replay-index.ts'
-import { MAX_IDS, type ReplayShard } from '../../src/replay/replay-object.ts'
+import { MAX_IDS, MAX_WAITING, type ReplayShard } from '../../src/replay/replay-object.ts'
 import { createReplayMemory, SHARDS_PER_SCOPE } from '../../src/replay/replay-store.ts'
 
 const LIFE = 330_000
@@ -130,6 +130,30 @@ describe('bounds', () => {
     expect(await stub.use(record(), Date.now())).toBe('fresh')
     expect(await stub.stats()).toMatchObject({ ids: 1, windows: 1 })
   }, 30_000)
+})
+
+describe('a disk that hangs', () => {
+  test('10,000 ids may wait for it, one more is an error at once; when it is back, all that waited pass', async () => {
+    const outcome = await runInDurableObject(REPLAY.getByName('hangs'), async (shard, { storage }) => {
+      const disk = Promise.withResolvers<void>()
+      storage.sync = async () => disk.promise
+      const now = Date.now()
+      const ids = Array.from({ length: MAX_WAITING }, () => record())
+      const waiting = ids.map(async (used) => shard.use(used, now))
+      const beyond = await Promise.allSettled([shard.use(record(), now)])
+      const [first = record()] = ids
+      const copy = shard.use({ ...first, token: random() }, now)
+      disk.resolve()
+      const answers = new Set(await Promise.all(waiting))
+      return { beyond, answers: [...answers], copy: await copy, later: await shard.use(record(), now) }
+    })
+    expect(outcome).toMatchObject({
+      beyond: [{ reason: { message: 'replay shard waits for its disk' } }],
+      answers: ['fresh'],
+      copy: 'replayed',
+      later: 'fresh',
+    })
+  })
 })
 
 describe('stats()', () => {
