@@ -1,6 +1,6 @@
 import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
 import { RECORD_BYTES, type ReplayRecord, windowOf } from '../../src/replay/replay-index.ts'
 import { MAX_IDS, MAX_WAITING, type ReplayShard } from '../../src/replay/replay-object.ts'
@@ -70,17 +70,20 @@ describe('rows written', () => {
     expect(bytes).toBeLessThanOrEqual(empty.bytes + 8192)
   })
 
-  test('a later window leaves the alarm where it is, an earlier one brings it forward', async () => {
+  test('the alarm is set again only for a window that ends earlier: it would be a row each time', async () => {
     const stub = REPLAY.getByName('alarm')
-    const alarm = async (): Promise<number | null> => runInDurableObject(stub, async (_shard, { storage }) => storage.getAlarm())
     const now = Date.now()
-    await stub.use(record({ expiresAt: now + 3_600_000 }), now)
-    const first = await alarm()
-    expect(first).toBeGreaterThan(now + 3_600_000)
-    await stub.use(record({ expiresAt: now + 7_000_000 }), now)
-    expect(await alarm()).toBe(first)
-    await stub.use(record({ expiresAt: now + 1 }), now)
-    expect(await alarm()).toBeLessThan(now + 1_000_000)
+    const alarms = await runInDurableObject(stub, async (shard, { storage }) => {
+      const setAlarm = vi.spyOn(storage, 'setAlarm')
+      const counts: number[] = []
+      for (const life of [3_600_000, 3_600_000, 7_000_000, 1, 3_600_000]) {
+        await shard.use(record({ expiresAt: now + life }), now)
+        counts.push(setAlarm.mock.calls.length)
+      }
+      return { counts, next: await storage.getAlarm() }
+    })
+    expect(alarms.counts).toEqual([1, 1, 1, 2, 2])
+    expect(alarms.next).toBeLessThan(now + 1_000_000)
   })
 })
 
