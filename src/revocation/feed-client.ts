@@ -191,13 +191,8 @@ function snapshotOf(held: HeldFeed | undefined): RevocationSnapshot {
 }
 
 async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('the revocation feed did not answer in time')), ms)
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('the revocation feed did not answer in time')), ms)
+    void work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer ?? null)
-  }
 }
