@@ -34,7 +34,7 @@ export const LEASE_LIFE_MS = 10_000
 /** How long its holder may spend it, from when it sent the call, by its own clock; the rest is for the way back. */
 export const LEASE_USABLE_MS = 8000
 /** Leases of one limit at a time; further holders get one request at a time. */
-export const MAX_LEASES = 256
+export const MAX_LEASES = 1024
 export const MAX_GRANT = 100_000
 
 export interface LedgerRequest {
@@ -101,7 +101,7 @@ function grantOne(books: Books, { limit, mode, want }: Ask, holder: string, now:
   const { account, period, available } = standOf(books, limit, now)
   const isLease = mode === 'lease' && account.leases.length < MAX_LEASES
   const amount = isLease ? shareOf(account, holder, available, want) : 1
-  const lease: Lease | undefined = isLease ? { id: crypto.randomUUID(), holder, amount, expiresAt: now + LEASE_LIFE_MS } : undefined
+  const lease: Lease | undefined = isLease ? { id: shortName(), holder, amount, expiresAt: now + LEASE_LIFE_MS } : undefined
   const after: Account = {
     arrivesAt: limit.rate === undefined ? account.arrivesAt : advance(limit.rate, account.arrivesAt, amount, now),
     startsAt: period?.startsAt ?? 0,
@@ -119,10 +119,16 @@ function grantOne(books: Books, { limit, mode, want }: Ask, holder: string, now:
   }
 }
 
-/** Half of what is there, shared among those who hold leases: grants shrink as the budget empties and as more isolates come. */
+/** Unlike those of the thousand others that it stands beside. */
+export function shortName(): string {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2))
+  return high.toString(36) + low.toString(36)
+}
+
+/** Half of what is there to one holder, an eighth where there are many: grants shrink as the budget empties and as more isolates come. */
 function shareOf({ leases }: Account, holder: string, available: number, want: number): number {
   const holders = new Set([...leases.map((lease) => lease.holder), holder])
-  const share = Math.max(1, Math.floor(available / (2 * holders.size)))
+  const share = Math.max(1, Math.floor(available / Math.min(8, 2 * holders.size)))
   return Math.min(Math.max(1, Math.floor(want)), share, MAX_GRANT)
 }
 

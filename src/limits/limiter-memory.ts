@@ -1,5 +1,5 @@
-import { emptyBooks, type Books, type LedgerAnswer, type LedgerRequest } from './ledger.ts'
-import type { Charge, LimitState } from './limiter.ts'
+import { emptyBooks, shortName, type Books, type LedgerAnswer, type LedgerRequest } from './ledger.ts'
+import type { Charge, LimitPolicy, LimitState } from './limiter.ts'
 import { createPurse, type Purse } from './purse.ts'
 
 /** What one isolate remembers of limits: leases, refusals, and what it counts for itself. Bounded; the oldest is forgotten first. */
@@ -30,7 +30,7 @@ export function createMemory(): LimiterMemory {
     booksOf: (subject) => keptOrMade(books, subject, emptyBooks),
     requestFor(lacking, now) {
       // Made within a request: there is no randomness before one.
-      holder ??= crypto.randomUUID()
+      holder ??= shortName()
       return {
         holder,
         asks: lacking.map((charge) => {
@@ -44,7 +44,7 @@ export function createMemory(): LimiterMemory {
       refusals.delete(keyOf(charge))
       keptOrMade(refusals, keyOf(charge), () => ({
         state,
-        until: now + Math.min(REMEMBERED_MS[charge.limit.chargeOn], Math.floor(waitMs)),
+        until: now + Math.min(REMEMBERED_MS[charge.limit.chargeOn], Math.floor(Math.max(waitMs, pauseOf(charge.limit)))),
       }))
     },
     refusalOf(charge, now) {
@@ -66,6 +66,14 @@ function keptOrMade<Value>(values: Map<string, Value>, key: string, make: () => 
   const made = make()
   values.set(key, made)
   return made
+}
+
+/**
+ * A rate that is used up is left to itself for up to a second, so that a flood makes no call for every single request that flows off:
+ * less than half of the burst, so that nothing of it is lost.
+ */
+export function pauseOf({ rate }: LimitPolicy): number {
+  return rate === undefined ? 0 : Math.min(1000, (rate.burst * rate.seconds * 1000) / rate.count / 2)
 }
 
 const keyOf = ({ limit, subject }: Charge): string => `${limit.name} ${subject}`

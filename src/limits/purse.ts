@@ -1,4 +1,4 @@
-import type { Grant, Receipt, Settlement } from './ledger.ts'
+import { LEASE_USABLE_MS, type Grant, type Receipt, type Settlement } from './ledger.ts'
 import type { LimitPolicy, LimitState } from './limiter.ts'
 
 /**
@@ -16,7 +16,7 @@ export interface Purse {
   /** A new lease; `now`: when the call for it was sent. */
   add(grant: Grant, now: number): void
   /**
-   * How much to ask for, by a call that is made now: what was spent in a lease's time, doubled while leases run out before their end.
+   * How much to ask for, by a call that is made now: what will be spent in a lease's time, as fast as the last one was spent.
    * One, while another call is on its way: what many ask for at once would be more than they spend.
    */
   wanted(now: number): number
@@ -43,8 +43,14 @@ interface Held {
   readonly usableUntil: number
 }
 
-/** A quarter of the last grant left: time to ask for the next one. */
+/** Asked for at most this many times what was spent: one quick moment is no lasting demand. */
+const GROWTH = 8
+/** A shorter time says nothing of the pace, in milliseconds. */
+const MEASURED_MS = 500
+/** So much of a lease's worth is left: time to ask for the next one. */
 const LOW = 0.25
+/** A lease of fewer is not worth a call before it has run out. */
+const MIN_RENEWED = 4
 const ASK_AGAIN_MS = 5000
 const MAX_WANTED = 100_000
 const MAX_UNSETTLED = 64
@@ -52,18 +58,18 @@ const MAX_UNSETTLED = 64
 export function createPurse(limit: LimitPolicy): Purse {
   const held: Held[] = []
   const settled: Settlement[] = []
-  let want = 1
+  const pace = createPace()
+  /** The last lease of more than one. */
+  let lent = 0
   let askedAt = Number.NEGATIVE_INFINITY
   let known: { readonly states: readonly LimitState[]; readonly at: number } = { states: [], at: 0 }
 
-  /** Moves leases that ran out or whose time is over to what is to be settled, and learns from how they ended. */
+  /** Moves leases that ran out or whose time is over to what is to be settled. */
   const sweep = (now: number): void => {
     for (let index = held.length - 1; index >= 0; index -= 1) {
       const lease = held[index]
       if (lease === undefined || (lease.left > 0 && lease.usableUntil > now)) continue
       held.splice(index, 1)
-      const isExhausted = lease.left === 0
-      want = isExhausted ? Math.min(MAX_WANTED, Math.max(want, lease.granted * 2)) : Math.max(1, lease.granted - lease.left)
       if (settled.length < MAX_UNSETTLED) settled.push({ limit, lease: lease.id, unspent: lease.left })
     }
   }
@@ -76,6 +82,7 @@ export function createPurse(limit: LimitPolicy): Purse {
       const lease = held.find(({ left, usableUntil }) => left > 0 && usableUntil > now)
       if (lease === undefined) throw new RangeError('nothing to spend')
       lease.left -= 1
+      pace.count(now)
       return { lease: lease.id, receipt: lease.receipt }
     },
     putBack({ lease: id }) {
@@ -90,18 +97,17 @@ export function createPurse(limit: LimitPolicy): Purse {
     add({ lease, amount, usableMs, states, receipt }, now) {
       askedAt = Number.NEGATIVE_INFINITY
       known = { states, at: now }
+      if (amount > 1) lent = amount
       if (amount > 0 && lease !== '') held.push({ id: lease, granted: amount, receipt, left: amount, usableUntil: now + usableMs })
     },
     wanted(now) {
       if (now - askedAt < ASK_AGAIN_MS) return 1
       askedAt = now
-      return want
+      return Math.max(1, pace.perLease(now))
     },
     wantsMore(now) {
-      const last = held.at(-1)
-      if (last === undefined || last.granted < 4 || credits(now) > last.granted * LOW || now - askedAt < ASK_AGAIN_MS) return false
-      want = Math.min(MAX_WANTED, Math.max(want, last.granted * 2))
-      return true
+      const enough = Math.min(pace.perLease(now), lent)
+      return enough >= MIN_RENEWED && credits(now) <= enough * LOW && now - askedAt >= ASK_AGAIN_MS
     },
     takeSettled(now) {
       sweep(now)
@@ -118,6 +124,37 @@ export function createPurse(limit: LimitPolicy): Purse {
     isIdle(now) {
       sweep(now)
       return held.length === 0 && settled.length === 0
+    },
+  }
+}
+
+/** How much is spent in a lease's time, by what was spent in the last one to two halves of it. */
+interface Pace {
+  count(now: number): void
+  perLease(now: number): number
+}
+
+function createPace(): Pace {
+  const half = LEASE_USABLE_MS / 2
+  let [startsAt, current, previous, since] = [0, 0, 0, 0]
+  const turn = (now: number): void => {
+    const elapsed = now - startsAt
+    if (elapsed < half) return
+    if (elapsed >= 2 * half) since = now
+    previous = elapsed < 2 * half ? current : 0
+    current = 0
+    startsAt = now
+  }
+  return {
+    count(now) {
+      turn(now)
+      current += 1
+    },
+    perLease(now) {
+      turn(now)
+      const spent = previous + current
+      const measuredMs = Math.max(MEASURED_MS, Math.min(now - since, previous > 0 ? half + now - startsAt : now - startsAt))
+      return Math.min(MAX_WANTED, spent * GROWTH, Math.max(1, Math.ceil((spent * LEASE_USABLE_MS) / measuredMs)))
     },
   }
 }
