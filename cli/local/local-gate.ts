@@ -13,6 +13,8 @@ export interface LocalGate {
   /** Resolves when the runtime ends by itself, with why. */
   readonly ended: Promise<string>
   stop(): Promise<void>
+  /** The runtime ends as in a crash; the edge with it. */
+  crash(): Promise<void>
 }
 export interface LocalGateOptions {
   /** What `portcullis compile` makes. */
@@ -53,6 +55,10 @@ export async function startLocalGate(options: LocalGateOptions): Promise<LocalGa
     async stop() {
       await edge.stop()
       await runtime.stop()
+    },
+    async crash() {
+      await runtime.kill()
+      await edge.stop()
     },
   }
 }

@@ -32,6 +32,8 @@ export interface Runtime {
   /** Resolves with why it ended; never rejects. */
   readonly ended: Promise<string>
   stop(): Promise<void>
+  /** At once and without a word, as a crash would. */
+  kill(): Promise<void>
 }
 
 const OBJECT_CLASSES = { LEDGER: 'Ledger', REPLAY: 'ReplayShard', REVOCATIONS: 'RevocationFeed' } as const
@@ -79,7 +81,15 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       throw new Error(`the runtime ended (${await ended}): ${complaints.join('\n')}`)
     })(),
   ])
-  return { port, ended, stop: async () => stop(child, ended) }
+  return {
+    port,
+    ended,
+    stop: async () => stop(child, ended),
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
 }
 
 async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
