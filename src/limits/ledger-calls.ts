@@ -1,4 +1,5 @@
 import { encodeHex } from '../http/base64url.ts'
+import { callObject } from '../http/object-call.ts'
 import type { LedgerAnswer, LedgerRequest, Receipt } from './ledger.ts'
 import type { Ledger } from './ledger-object.ts'
 import { createLimiter } from './leased-limiter.ts'
@@ -15,7 +16,8 @@ export function createLedgerLimiter(namespace: DurableObjectNamespace<Ledger>): 
   return createLimiter((subject) => ({
     grant: async (request) => {
       const name = await objectName(subject)
-      return callTwice(async () => namespace.getByName(name).grant(request))
+      // A grant whose answer was lost counts as spent.
+      return callObject(async () => namespace.getByName(name).grant(request))
     },
     refund: async (receipts) => namespace.getByName(await objectName(subject)).refund(receipts),
   }))
@@ -25,15 +27,4 @@ export function createLedgerLimiter(namespace: DurableObjectNamespace<Ledger>): 
 async function objectName(subject: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(subject))
   return encodeHex(new Uint8Array(digest, 0, 16))
-}
-
-/** Once more where the platform says that it may; a grant whose answer was lost counts as spent. */
-async function callTwice(call: () => Promise<LedgerAnswer>): Promise<LedgerAnswer> {
-  try {
-    return await call()
-  } catch (error) {
-    const { retryable, overloaded } = error as { readonly retryable?: boolean; readonly overloaded?: boolean }
-    if (retryable !== true || overloaded === true) throw error
-    return call()
-  }
 }

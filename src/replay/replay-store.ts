@@ -1,4 +1,5 @@
 import { encodeHex } from '../http/base64url.ts'
+import { callObject } from '../http/object-call.ts'
 import type { ReplayRecord } from './replay-index.ts'
 import { MAX_LIFE_MS, type OneTimeId, type ReplayMemory } from './replay-memory.ts'
 import type { ReplayShard, ReplayStatistics } from './replay-object.ts'
@@ -25,12 +26,7 @@ export function createReplayMemory(namespace: DurableObjectNamespace<ReplayShard
       if (!isStillNeeded(entry, now)) return 'replayed'
       const { shard, hash } = await locate(entry)
       const record: ReplayRecord = { hash, token: crypto.getRandomValues(new Uint8Array(16)), expiresAt: Math.ceil(entry.expiresAt) }
-      try {
-        return await namespace.getByName(shard).use(record, now)
-      } catch (error) {
-        if (!isRetryable(error)) throw error
-        return namespace.getByName(shard).use(record, now)
-      }
+      return callObject(async () => namespace.getByName(shard).use(record, now))
     },
     async stats(scope) {
       const place = await placeOf(scope)
@@ -88,9 +84,4 @@ function sumOf(shards: readonly ReplayStatistics[]): ReplayStatistics {
 
 async function sha256(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
-}
-
-function isRetryable(error: unknown): boolean {
-  const { retryable, overloaded } = error as { readonly retryable?: boolean; readonly overloaded?: boolean }
-  return retryable === true && overloaded !== true
 }
