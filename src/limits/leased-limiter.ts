@@ -26,7 +26,7 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
   const countHere = (charge: Charge, now: number): Counted | RefusedBy | undefined => {
     if (charge.limit.consistency === 'strict') return undefined
     if (charge.limit.consistency === 'local') return countLocally(charge, now)
-    const purse = memory.purseOf(charge)
+    const purse = memory.purseOf(charge, now)
     if (!purse.has(now)) return undefined
     const spent = purse.spend(now)
     return {
@@ -53,14 +53,14 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
 
   const countByGrant = (charge: Charge, grant: Grant, sentAt: number): Counted => {
     if (grant.lease === '') return { charge, states: () => grant.states, giveBack: () => grant.receipt }
-    memory.purseOf(charge).add(grant, sentAt)
+    memory.purseOf(charge, sentAt).add(grant, sentAt)
     const counted = countHere(charge, sentAt)
     if (counted === undefined || 'waitMs' in counted) throw new Error('a grant of nothing')
     return counted
   }
 
-  const askedInVain = (charges: readonly Charge[]): void => {
-    for (const charge of charges) if (charge.limit.consistency === 'leased') memory.purseOf(charge).askedInVain()
+  const askedInVain = (charges: readonly Charge[], now: number): void => {
+    for (const charge of charges) if (charge.limit.consistency === 'leased') memory.purseOf(charge, now).askedInVain()
   }
 
   /** One call for what one subject lacks. A refusal counts only while nobody else's grant has left something here. */
@@ -69,15 +69,18 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
     try {
       answer = await ledgerOf(subject).grant(memory.requestFor(lacking, now))
     } catch (error) {
-      askedInVain(lacking)
+      askedInVain(lacking, now)
       if (!lacking.every(({ limit }) => limit.onOutage === 'local')) throw error
-      return allOrFirstRefusal(lacking.map((charge) => countLocally(charge, now)))
+      return allOrNone(
+        lacking.map((charge) => countLocally(charge, now)),
+        now,
+      )
     }
     if (answer.status === 'granted') {
       const { grants } = answer
       return lacking.flatMap((charge, index) => (grants[index] === undefined ? [] : [countByGrant(charge, grants[index], now)]))
     }
-    askedInVain(lacking)
+    askedInVain(lacking, now)
     const { state } = answer
     const fromMemory = lacking.map((charge) => countHere(charge, now))
     const missing = fromMemory.find((counted) => counted === undefined || 'waitMs' in counted)
@@ -92,14 +95,14 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
   /** After the response, so that the next requests find credit. */
   const renew = (charges: readonly Charge[], now: number, defer: Defer): void => {
     for (const charge of charges) {
-      if (charge.limit.consistency !== 'leased' || !memory.purseOf(charge).wantsMore(now)) continue
+      if (charge.limit.consistency !== 'leased' || !memory.purseOf(charge, now).wantsMore(now)) continue
       const request = memory.requestFor([charge], now)
       defer({
         name: 'renew lease',
         run: async () => {
           const answer = await ledgerOf(charge.subject).grant(request)
-          if (answer.status === 'granted' && answer.grants[0] !== undefined) memory.purseOf(charge).add(answer.grants[0], now)
-          else askedInVain([charge])
+          if (answer.status === 'granted' && answer.grants[0] !== undefined) memory.purseOf(charge, now).add(answer.grants[0], now)
+          else askedInVain([charge], now)
         },
       })
     }
@@ -160,16 +163,22 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
         for (const one of here) one.giveBack(now)
         return refusedBy(refusals)
       }
-      renew(charges, now, defer)
+      renew(
+        here.map(({ charge }) => charge),
+        now,
+        defer,
+      )
       const lacking = results.flatMap(({ charge, result }) => (result === undefined ? [charge] : []))
       return lacking.length === 0 ? admitted(here) : admitAsking(here, lacking, charges, now)
     },
   }
 }
 
-function allOrFirstRefusal(results: readonly (Counted | RefusedBy)[]): readonly Counted[] | RefusedBy {
+function allOrNone(results: readonly (Counted | RefusedBy)[], now: number): readonly Counted[] | RefusedBy {
+  const counted = results.filter((result): result is Counted => !('waitMs' in result))
   const refusal = results.find((result): result is RefusedBy => 'waitMs' in result)
-  return refusal ?? results.filter((result): result is Counted => !('waitMs' in result))
+  if (refusal !== undefined) for (const one of counted) one.giveBack(now)
+  return refusal ?? counted
 }
 
 function inOrder(counted: readonly Counted[], charges: readonly Charge[]): readonly Counted[] {

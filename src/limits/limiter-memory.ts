@@ -4,7 +4,7 @@ import { createPurse, type Purse } from './purse.ts'
 
 /** What one isolate remembers of limits: leases, refusals, and what it counts for itself. Bounded; the oldest is forgotten first. */
 export interface LimiterMemory {
-  purseOf(charge: Charge): Purse
+  purseOf(charge: Charge, now: number): Purse
   booksOf(subject: string): Books
   /** What to ask a subject's ledger for, with all that is to be settled there. */
   requestFor(lacking: readonly Charge[], now: number): LedgerRequest
@@ -14,6 +14,7 @@ export interface LimiterMemory {
 }
 
 const MAX_REMEMBERED = 10_000
+const MAX_TRIED = 8
 /** Longest that a refusal is repeated from memory. A limit that gives back (`chargeOn: success`) may open any time. */
 const REMEMBERED_MS = { request: 60_000, success: 1000 } as const
 
@@ -23,7 +24,12 @@ export function createMemory(): LimiterMemory {
   const refusals = new Map<string, { readonly until: number; readonly state: LimitState }>()
   let holder: string | undefined
 
-  const purseOf = (charge: Charge): Purse => keptOrMade(purses, keyOf(charge), () => createPurse(charge.limit))
+  const purseOf = (charge: Charge, now: number): Purse => {
+    const known = purses.get(keyOf(charge))
+    if (known !== undefined) return known
+    if (purses.size >= MAX_REMEMBERED) dropOne(purses, now)
+    return keptOrMade(purses, keyOf(charge), () => createPurse(charge.limit))
+  }
 
   return {
     purseOf,
@@ -35,9 +41,9 @@ export function createMemory(): LimiterMemory {
         holder,
         asks: lacking.map((charge) => {
           const isLeased = charge.limit.consistency === 'leased'
-          return { limit: charge.limit, mode: isLeased ? 'lease' : 'spend', want: isLeased ? purseOf(charge).wanted(now) : 1 }
+          return { limit: charge.limit, mode: isLeased ? 'lease' : 'spend', want: isLeased ? purseOf(charge, now).wanted(now) : 1 }
         }),
-        settled: lacking.flatMap((charge) => (charge.limit.consistency === 'leased' ? purseOf(charge).takeSettled(now) : [])),
+        settled: lacking.flatMap((charge) => (charge.limit.consistency === 'leased' ? purseOf(charge, now).takeSettled(now) : [])),
       }
     },
     remember(charge, { state, waitMs }, now) {
@@ -56,6 +62,26 @@ export function createMemory(): LimiterMemory {
       return undefined
     },
   }
+}
+
+/** The oldest that holds nothing, of the first few; those before it get another turn, so that a busy subject is not forgotten for its age. */
+function dropOne(purses: Map<string, Purse>, now: number): void {
+  for (const [key, purse] of firstOf(purses)) {
+    purses.delete(key)
+    if (purse.isIdle(now)) return
+    purses.set(key, purse)
+  }
+  const [oldest] = purses.keys()
+  if (oldest !== undefined) purses.delete(oldest)
+}
+
+function firstOf(purses: ReadonlyMap<string, Purse>): (readonly [string, Purse])[] {
+  const first: (readonly [string, Purse])[] = []
+  for (const entry of purses) {
+    if (first.length === MAX_TRIED) break
+    first.push(entry)
+  }
+  return first
 }
 
 function keptOrMade<Value>(values: Map<string, Value>, key: string, make: () => Value): Value {

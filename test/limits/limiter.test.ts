@@ -119,6 +119,16 @@ describe('createLimiter()', () => {
     expect(waited).toBeLessThan(10)
   })
 
+  test('of many subjects a busy one is not forgotten', async () => {
+    const { ledger, calls: made } = counted()
+    const limiter = createLimiter((subject) => (subject === 'busy' ? ledger : counted().ledger))
+    for (let sent = 0; sent < 200; sent += 1) await admit(limiter, [chargeOf(wide, 'busy')])
+    const before = made()
+    for (let other = 0; other < 10_010; other += 1) await admit(limiter, [chargeOf(wide, `other-${other}`)])
+    for (let sent = 0; sent < 20; sent += 1) await admit(limiter, [chargeOf(wide, 'busy')])
+    expect(made() - before).toBeLessThanOrEqual(1)
+  })
+
   test('a refused subject floods without a call', async () => {
     const { ledger, calls: made } = counted()
     const limiter = createLimiter(() => ledger)
