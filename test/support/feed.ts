@@ -27,12 +27,12 @@ export function createTestFeed(pageEntries: number): TestFeed {
         hasMore: page.length === pageEntries,
       }
     },
-    append: (id) => add(id, (entries.at(-1)?.sequence ?? 0) + 1),
+    append: (id) => add(id, (entries.at(-1)?.sequence ?? 0) + 2),
     renew: () => {
       epoch += 1
       const ids = entries.map(({ target }) => target.id)
       entries = []
-      for (const [index, id] of ids.entries()) add(id, 2 * index + 1)
+      for (const [index, id] of ids.entries()) add(id, index + 1)
     },
   }
 }
