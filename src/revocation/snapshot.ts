@@ -33,7 +33,7 @@ interface Parts {
 /**
  * Keeps a fingerprint of each target, not its name: 8 bytes an entry, 16 where only what was issued before an instant
  * stops. Among a million entries a credential that was never revoked passes for a revoked one with a probability below
- * 2^-35 (ten look-ups at 2^-38); with a key that nobody outside knows nobody can aim at that.
+ * 2^-35 (five names at 2^-38); with a key that nobody outside knows nobody can aim at that.
  *
  * `key`: two secret words; drawn where it is not given. `encoded`: what `encode()` gave under the same key; throws when it did not.
  */
