@@ -83,12 +83,16 @@ export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Prom
 const LATE = 'late'
 
 function deadlineIn(seconds: number): { readonly passed: Promise<typeof LATE>; cancel(): void } {
-  let cancel = (): void => undefined
+  const timers: ReturnType<typeof setTimeout>[] = []
   const passed = new Promise<typeof LATE>((resolve) => {
-    const timer = setTimeout(() => resolve(LATE), seconds * 1000)
-    cancel = () => clearTimeout(timer)
+    timers.push(setTimeout(() => resolve(LATE), seconds * 1000))
   })
-  return { passed, cancel: () => cancel() }
+  return {
+    passed,
+    cancel() {
+      for (const timer of timers) clearTimeout(timer)
+    },
+  }
 }
 
 function discard(answering: Promise<Response>): void {
