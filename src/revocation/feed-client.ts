@@ -67,7 +67,8 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
   const clock = (asked: Asked): number => options.now?.() ?? asked.now
 
   function reach(at: number, feed: HeldFeed): void {
-    if (at > asOf) asOf = at
+    // A clock that was set back says nothing of what came before.
+    if (at > asOf || asOf - at >= boundMs) asOf = at
     pollAfterMs = boundMs * (0.5 + JITTER * random())
     feed.snapshot.forget(at)
   }
@@ -152,7 +153,8 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
     snapshot(now, defer, authority) {
       const asked = { now, authority }
       const age = now - asOf
-      if (age < boundMs) {
+      // Somewhat negative: the request began before the read that others did meanwhile.
+      if (Math.abs(age) < boundMs) {
         if (age >= pollAfterMs && now - refreshingSince >= REFRESH_MS) refreshLater(asked, defer)
         return snapshotOf(held)
       }
