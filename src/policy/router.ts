@@ -19,6 +19,8 @@ interface Leaf {
 }
 interface Node {
   readonly literals: Map<string, Node>
+  /** The same in lower case. */
+  readonly folded: Set<string>
   parameter?: Node
   rest?: Leaf
   leaf?: Leaf
@@ -26,13 +28,13 @@ interface Node {
 
 /** What no route may take. */
 const NOBODY: Leaf = { template: '', names: [], byMethod: new Map() }
-const createNode = (): Node => ({ literals: new Map() })
+const createNode = (): Node => ({ literals: new Map(), folded: new Set() })
 
 /**
  * A trie over path segments: literal before parameter before `{rest+}` at every segment from the left, going back where a branch
  * ends. Literals are compared decoded, so that `/a%3Ab` cannot slip past the route of `/a:b` to a laxer one. A parameter is never
- * empty; `/a/` is not `/a`. Where `/a` is a route, `/a/` and `/a;x` are no other's, unless written: servers that do not tell them apart
- * would serve `/a`. Throws where two routes share a template's shape but not its spelling, or a method: `parsePolicy` lets
+ * empty; `/a/` is not `/a`. Where `/a` is a route, `/a/`, `/a;x` and `/A` are no other's, unless written: servers that do not tell them
+ * apart would serve `/a`. Throws where two routes share a template's shape but not its spelling, or a method: `parsePolicy` lets
  * neither through.
  */
 export function createRouter(routes: readonly Route[]): Router {
@@ -71,6 +73,7 @@ function childOf(node: Node, segment: Exclude<Segment, { kind: 'rest' }>): Node 
   if (segment.kind === 'parameter') return (node.parameter ??= createNode())
   const child = node.literals.get(segment.text) ?? createNode()
   node.literals.set(segment.text, child)
+  node.folded.add(segment.text.toLowerCase())
   return child
 }
 
@@ -81,10 +84,16 @@ function find(node: Node, path: string, start: number, values: string[]): Leaf |
   if (text === undefined) return undefined
   const literal = node.literals.get(text)
   if (literal === undefined && text === '' && node.leaf !== undefined) return NOBODY
-  if (literal === undefined && text.includes(';') && node.literals.has(text.slice(0, text.indexOf(';')))) return NOBODY
+  if (literal === undefined && node.folded.has(baseOf(text))) return NOBODY
   const found = literal === undefined ? undefined : step(literal, path, slash, values)
   if (found !== undefined || text === '') return found
   return findVariable(node, path, start, { slash, text }, values)
+}
+
+/** Without path parameters (RFC 3986 §3.3) and letter case. */
+function baseOf(text: string): string {
+  const end = text.indexOf(';')
+  return (end === -1 ? text : text.slice(0, end)).toLowerCase()
 }
 
 function findVariable(

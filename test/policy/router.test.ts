@@ -68,6 +68,11 @@ describe('createRouter()', () => {
     expect(() => createRouter(templates.map((template) => route(template)))).toThrow(/template/u)
   })
 
+  test.each(['/ADMIN', '/Admin/x', '/admin;x', '/ADMIN;x/y', '/%41DMIN'])('%s is no laxer route’s where /admin is one', (path) => {
+    expect(matcher('/admin', '/admin/x', '/{rest+}', '/{id}')(path)).toBeUndefined()
+    expect(matcher('/administrators', '/{rest+}')(path)?.template).toBe('/{rest+}')
+  })
+
   test('agrees with a naive matcher', () => {
     const segment = fc.constantFrom('a', 'b', '{p}', '')
     const template = fc.tuple(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.boolean()).map(([parts, hasRest]) => {
