@@ -1,6 +1,6 @@
 import { periodAt, type Period } from './calendar-quota.ts'
 import { advance, giveBack, standingOf, type Rate } from './gcra.ts'
-import type { LimitPolicy, LimitState } from './limiter.ts'
+import type { LimitPolicy, LimitState, Quota } from './limiter.ts'
 
 /**
  * What one subject has spent and what is lent out of it. The pure part of a ledger: it reads no clock and keeps nothing.
@@ -205,12 +205,12 @@ function rateStanding(
 
 function quotaStanding(
   limit: LimitPolicy,
-  { count, period: kind }: NonNullable<LimitPolicy['quota']>,
+  { count, period: kind, timeZone }: Quota,
   kept: Account,
   now: number,
 ): { period: Period; account: Pick<Account, 'startsAt' | 'used'>; part: Part } {
   // A request with an earlier time than another's counts in the other's period: none starts twice.
-  const period = periodAt(kind, Math.max(now, kept.startsAt))
+  const period = periodAt(kind, Math.max(now, kept.startsAt), timeZone)
   const used = kept.startsAt === period.startsAt ? kept.used : 0
   const remaining = Math.max(0, count - used)
   const state: LimitState = { limit, kind: 'quota', remaining, resetSeconds: Math.ceil((period.endsAt - now) / 1000) }

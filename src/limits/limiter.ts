@@ -5,8 +5,7 @@ export interface LimitPolicy {
   readonly by: readonly (readonly SubjectPart[])[]
   /** `count` requests in `seconds`, as GCRA with `burst` (default: `count`). */
   readonly rate?: { readonly count: number; readonly seconds: number; readonly burst: number }
-  /** `count` requests in one calendar period, in UTC. */
-  readonly quota?: { readonly count: number; readonly period: QuotaPeriod }
+  readonly quota?: Quota
   /** `request`: every admitted request counts. `success`: one that ends with a status of 400 or above is given back. */
   readonly chargeOn: 'request' | 'success'
   /**
@@ -16,6 +15,12 @@ export interface LimitPolicy {
   readonly consistency: 'leased' | 'strict' | 'local'
   /** While the ledger cannot answer: `closed` is 503, `local` counts in the isolate. */
   readonly onOutage: 'closed' | 'local'
+}
+/** `count` requests in one calendar period of `timeZone`: an IANA name, by default UTC; minutes and hours are always those of UTC. */
+export interface Quota {
+  readonly count: number
+  readonly period: QuotaPeriod
+  readonly timeZone?: string
 }
 export type SubjectPart = 'address' | 'consumer' | 'subject' | 'credential' | 'route'
 export type QuotaPeriod = 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year'

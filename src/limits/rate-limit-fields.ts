@@ -20,7 +20,7 @@ function policyOf(state: LimitState): string {
     const window = Math.max(1, Math.ceil((rate.burst * rate.seconds) / rate.count))
     return `${nameOf(state)};q=${bound(rate.burst)};w=${bound(window)}`
   }
-  const window = quota === undefined ? undefined : fixedSeconds(quota.period)
+  const window = quota === undefined ? undefined : fixedSeconds(quota)
   return `${nameOf(state)};q=${bound(quota?.count ?? 0)}${window === undefined ? '' : `;w=${window}`}`
 }
 

@@ -131,6 +131,7 @@ export const limitSchema = closed({
   rate: v.optional(v.pipe(v.string(), v.regex(LIMIT_RATE, 'expected such as "20/second" or "100/10 seconds" (second, minute, hour, day)'))),
   burst: v.optional(whole(1, 1_000_000_000, 'Most requests at once. Default: the count of the rate.')),
   quota: v.optional(v.pipe(v.string(), v.regex(LIMIT_QUOTA, 'expected such as "1000000/month" (minute, hour, day, week, month, year)'))),
+  timeZone: v.optional(v.pipe(text, v.description("Whose calendar the quota's period follows, such as Europe/Berlin. Default UTC."))),
   chargeOn: v.optional(v.picklist(['request', 'success'])),
   consistency: v.optional(v.picklist(['leased', 'strict', 'local'])),
   onOutage: v.optional(v.picklist(['closed', 'local'])),

@@ -1,20 +1,22 @@
 import type * as v from 'valibot'
-import type { LimitPolicy, QuotaPeriod, SubjectPart } from '../limits/limiter.ts'
+import { isZoned } from '../limits/calendar-quota.ts'
+import type { LimitPolicy, Quota, QuotaPeriod, SubjectPart } from '../limits/limiter.ts'
+import { isTimeZone } from '../limits/time-zone.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
 import type { limitSchema } from './document.ts'
 import type { Alternative } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { present, type Reading } from './reading.ts'
 
+type Document = v.InferOutput<typeof limitSchema>
 const SECONDS = { second: 1, minute: 60, hour: 3600, day: 86_400 } as const
 const RATE = /^(\d+)\/(?:(\d+) )?(second|minute|hour|day)s?$/u
 const MAX_RATE_SECONDS = 31 * 86_400
 
-export function parseLimit(name: string, document: v.InferOutput<typeof limitSchema>, pointer: string, reading: Reading): LimitPolicy {
+export function parseLimit(name: string, document: Document, pointer: string, reading: Reading): LimitPolicy {
   const { problems } = reading
-  const { rate, quota, burst } = document
-  if (rate === undefined && quota === undefined) problems.error(pointer, 'a limit needs a rate or a quota')
-  if (burst !== undefined && rate === undefined) problems.error(pointerTo(pointer, 'burst'), 'a burst belongs to a rate')
+  const { rate, quota, burst, timeZone } = document
+  checkTogether(document, pointer, reading)
   const by = document.by.map((entry) => entry.split('*') as SubjectPart[])
   for (const [index, parts] of by.entries()) {
     if (new Set(parts).size !== parts.length) problems.error(pointerTo(pointer, 'by', index), 'it joins the same thing twice')
@@ -23,11 +25,18 @@ export function parseLimit(name: string, document: v.InferOutput<typeof limitSch
     name,
     by,
     ...present('rate', rate === undefined ? undefined : parseRate(rate, burst, pointerTo(pointer, 'rate'), reading)),
-    ...present('quota', quota === undefined ? undefined : parseQuota(quota)),
+    ...present('quota', quota === undefined ? undefined : parseQuota(quota, timeZone, pointerTo(pointer, 'timeZone'), reading)),
     chargeOn: document.chargeOn ?? (rate === undefined ? 'success' : 'request'),
     consistency: document.consistency ?? 'leased',
     onOutage: document.onOutage ?? (quota === undefined ? 'local' : 'closed'),
   }
+}
+
+/** What means something only beside something else. */
+function checkTogether({ rate, quota, burst, timeZone }: Document, pointer: string, { problems }: Reading): void {
+  if (rate === undefined && quota === undefined) problems.error(pointer, 'a limit needs a rate or a quota')
+  if (burst !== undefined && rate === undefined) problems.error(pointerTo(pointer, 'burst'), 'a burst belongs to a rate')
+  if (timeZone !== undefined && quota === undefined) problems.error(pointerTo(pointer, 'timeZone'), 'a time zone belongs to a quota')
 }
 
 function parseRate(text: string, burst: number | undefined, pointer: string, { problems }: Reading): NonNullable<LimitPolicy['rate']> {
@@ -38,9 +47,13 @@ function parseRate(text: string, burst: number | undefined, pointer: string, { p
   return { count: Number(count), seconds, burst: burst ?? Number(count) }
 }
 
-function parseQuota(text: string): NonNullable<LimitPolicy['quota']> {
-  const [count, period] = text.split('/')
-  return { count: Number(count), period: period as QuotaPeriod }
+function parseQuota(text: string, timeZone: string | undefined, pointer: string, { problems }: Reading): Quota {
+  const [count, unit] = text.split('/')
+  const period = unit as QuotaPeriod
+  if (timeZone !== undefined && !isZoned(period)) problems.error(pointer, 'minutes and hours are counted in UTC', 'leave timeZone out')
+  if (timeZone !== undefined && !isTimeZone(timeZone))
+    problems.error(pointer, 'not a name of the IANA Time Zone Database', 'such as "Europe/Berlin" or "UTC"')
+  return { count: Number(count), period, ...present('timeZone', timeZone) }
 }
 
 /** What a caller let in by an alternative surely has, and a limit can count. A token by itself names no consumer for sure. */

@@ -133,6 +133,10 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
   ['a rate of 0', limit({ rate: '0/second' }), `${X}/limits/calls/rate`, /expected such as/u],
   ['a rate over 31 days', limit({ rate: '1/32 days' }), `${X}/limits/calls/rate`, /31 days/u],
   ['a quota per fortnight', limit({ quota: '1/fortnight' }), `${X}/limits/calls/quota`, /expected such as/u],
+  ['a time zone without a quota', limit({ timeZone: 'Europe/Berlin' }), `${X}/limits/calls/timeZone`, /belongs to a quota/u],
+  ['a time zone that is none', limit({ quota: '1/day', timeZone: 'Europe/Bremen' }), `${X}/limits/calls/timeZone`, /IANA/u],
+  ['a time zone that is an offset', limit({ quota: '1/day', timeZone: '+01:00' }), `${X}/limits/calls/timeZone`, /IANA/u],
+  ['a time zone of hours', limit({ quota: '1/hour', timeZone: 'Europe/Berlin' }), `${X}/limits/calls/timeZone`, /counted in UTC/u],
   ['a burst without a rate', (d) => (d['x-portcullis'].limits.calls = { by: ['address'], quota: '1/day', burst: 2 }), `${X}/limits/calls/burst`, /belongs to a rate/u],
   ['a subject that is none', limit({ by: ['user'] }), `${X}/limits/calls/by/0`, /expected address/u],
   ['a subject joined to itself', limit({ by: ['route*route', 'address'] }), `${X}/limits/calls/by/0`, /twice/u],
@@ -398,6 +402,11 @@ describe('parsePolicy()', () => {
     ['1/31 days', { count: 1, seconds: 2_678_400 }],
   ])('rate %s', (rate, expected) => {
     expect(policyOf(limit({ rate })).limits[0]?.rate).toEqual({ ...expected, burst: expected.count })
+  })
+
+  test('a quota keeps its time zone', () => {
+    const { limits } = policyOf(limit({ quota: '9/week', timeZone: 'Asia/Kathmandu' }))
+    expect(limits[0]?.quota).toEqual({ count: 9, period: 'week', timeZone: 'Asia/Kathmandu' })
   })
 
   test('a quota alone is charged on success, with a rate on request', () => {
