@@ -1,14 +1,17 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
+import { createFeedBackup, type FeedBackup } from './feed-backup.ts'
 import type { FeedPage, FeedPosition, FeedStatus } from './feed.ts'
 import type { Revocation } from './revocations.ts'
 
 /** A feed this long takes no more: 503 rather than an unbounded one. */
-export const MAX_ENTRIES = 100_000
+export const MAX_ENTRIES = 1_000_000
 /** Entries handed out by one call. */
 export const PAGE_ENTRIES = 5000
 /** The backup is written at most this often (KV takes one write per second and key). */
 const BACKUP_DELAY_MS = 2000
+/** Expired entries that one alarm forgets. */
+export const FORGOTTEN_PER_ALARM = 20_000
 const FORGET_EVERY_MS = 86_400_000
 
 interface Row extends Record<string, SqlStorageValue> {
@@ -24,20 +27,23 @@ type NewEntry = Omit<Revocation, 'sequence'>
 export class RevocationFeed extends DurableObject<Bindings> {
   readonly #sql: SqlStorage
   #epoch = ''
-  readonly #backupKey: string
+  readonly #backup: FeedBackup
   /** `undefined`: nothing waits for the second copy. */
   #backupAt: number | undefined
 
   constructor(state: DurableObjectState, bindings: Bindings) {
     super(state, bindings)
     this.#sql = state.storage.sql
-    this.#backupKey = `revocation-feed:${state.id.toString()}`
+    this.#backup = createFeedBackup(state.storage, bindings.BACKUP, `revocation-feed:${state.id.toString()}`)
     void state.blockConcurrencyWhile(async () => this.#open())
   }
 
   async append(entries: readonly NewEntry[], now: number): Promise<readonly Revocation[]> {
     if (this.#count() + entries.length > MAX_ENTRIES) throw new Error('the revocation feed is full')
-    const appended = entries.map((entry): Revocation => ({ sequence: this.#insert(entry), ...entry }))
+    const appended = this.ctx.storage.transactionSync(() => {
+      this.#sql.exec('update total set entries = entries + ?', entries.length)
+      return entries.map((entry): Revocation => ({ sequence: this.#insert(entry), ...entry }))
+    })
     // Further entries do not put it off: under a steady stream the copy would never be written.
     if (this.#backupAt === undefined) {
       this.#backupAt = now + BACKUP_DELAY_MS
@@ -62,31 +68,47 @@ export class RevocationFeed extends DurableObject<Bindings> {
     return { entries: this.#count(), latest: row?.latest ?? 0 }
   }
 
-  /** Forgets what has expired by itself, then writes the second copy. */
+  /** Forgets what has expired by itself, then writes the second copy: a part of either where there is much. */
   override async alarm(): Promise<void> {
     this.#backupAt = undefined
-    this.#sql.exec('delete from entries where expires_at <= ?', Date.now())
-    const rows = this.#sql.exec<Row>('select sequence, entry from entries order by sequence').toArray()
-    await this.env.BACKUP.put(this.#backupKey, JSON.stringify(rows.map(({ entry }) => JSON.parse(entry) as NewEntry)))
-    if (rows.length > 0 && (await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now() + FORGET_EVERY_MS)
+    const now = Date.now()
+    const hasForgotten = this.#forget(now)
+    const hasWritten = await this.#backup.write(now)
+    if ((await this.ctx.storage.getAlarm()) !== null) return
+    if (!hasForgotten || !hasWritten) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
+    else if (this.#count() > 0) await this.ctx.storage.setAlarm(Date.now() + FORGET_EVERY_MS)
+  }
+
+  /** False: there is more to forget. */
+  #forget(now: number): boolean {
+    return this.ctx.storage.transactionSync(() => {
+      const before = 'select sequence from entries where expires_at <= ? order by expires_at limit ?'
+      const forgotten = this.#sql
+        .exec(`delete from entries where sequence in (${before}) returning 1`, now, FORGOTTEN_PER_ALARM)
+        .toArray().length
+      this.#sql.exec('update total set entries = entries - ?', forgotten)
+      return forgotten < FORGOTTEN_PER_ALARM
+    })
   }
 
   async #open(): Promise<void> {
     this.#sql.exec('create table if not exists meta (epoch text not null)')
     this.#sql.exec(`create table if not exists entries (
       sequence integer primary key autoincrement, entry text not null, expires_at integer not null)`)
+    this.#sql.exec('create index if not exists entries_by_end on entries (expires_at)')
+    this.#sql.exec('create table if not exists total (entries integer not null)')
     const [known] = this.#sql.exec<{ epoch: string }>('select epoch from meta').toArray()
-    if (known !== undefined) {
-      this.#epoch = known.epoch
-      return
-    }
-    // Throws when KV cannot answer: an empty feed must not pass for a whole one.
-    const backup = await this.env.BACKUP.get<readonly NewEntry[]>(this.#backupKey, 'json')
-    this.#epoch = crypto.randomUUID()
+    if (known === undefined) {
+      // Throws when KV cannot answer or lacks a part: an empty feed must not pass for a whole one.
+      await this.#backup.restore()
+      this.#epoch = crypto.randomUUID()
+    } else this.#epoch = known.epoch
     this.ctx.storage.transactionSync(() => {
-      for (const entry of backup ?? []) this.#insert(entry)
-      this.#sql.exec('insert into meta (epoch) values (?)', this.#epoch)
+      this.#sql.exec('insert into total select (select count(*) from entries) where not exists (select 1 from total)')
+      if (known === undefined) this.#sql.exec('insert into meta (epoch) values (?)', this.#epoch)
     })
+    // What was put back may have expired.
+    if (known === undefined && this.#count() > 0) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
   }
 
   #insert({ target, before, expiresAt, reason }: NewEntry): number {
@@ -99,6 +121,6 @@ export class RevocationFeed extends DurableObject<Bindings> {
   }
 
   #count(): number {
-    return this.#sql.exec<{ count: number }>('select count(*) as count from entries').one().count
+    return this.#sql.exec<{ entries: number }>('select entries from total').one().entries
   }
 }

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
 import { createRevocationsOf, type ReadFeed } from '../../src/revocation/feed-client.ts'
-import { MAX_ENTRIES, PAGE_ENTRIES, type RevocationFeed } from '../../src/revocation/feed-object.ts'
+import { FORGOTTEN_PER_ALARM, MAX_ENTRIES, PAGE_ENTRIES, type RevocationFeed } from '../../src/revocation/feed-object.ts'
 import type { Revocable } from '../../src/revocation/revocations.ts'
 
 const NOW = Date.UTC(2026, 10, 25, 12)
@@ -63,15 +63,42 @@ describe('RevocationFeed', () => {
     expect([second.entries.length, second.hasMore]).toEqual([1, false])
   })
 
-  test('a full feed takes no more', async () => {
+  test('a feed of a million is full: the last place can be taken, and none after it', async () => {
     const feed = feedOf()
     await runInDurableObject(feed, async (_object: RevocationFeed, { storage }) => {
       storage.sql.exec(
-        `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${MAX_ENTRIES})
+        `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${MAX_ENTRIES - 1})
          insert into entries (entry, expires_at) select '{}', ${LATER} from n`,
       )
+      // Counted when it is opened.
+      storage.sql.exec('delete from total')
     })
-    await expect((async () => feed.append([entryOf('one')], NOW))()).rejects.toThrow('full')
+    await evictDurableObject(feed)
+    expect(await feed.status()).toEqual({ entries: 999_999, latest: 999_999 })
+    await expect((async () => feed.append([entryOf('one'), entryOf('two')], LATER))()).rejects.toThrow('full')
+    await feed.append([entryOf('one')], LATER)
+    await expect((async () => feed.append([entryOf('two')], LATER))()).rejects.toThrow('full')
+    await evictDurableObject(feed)
+    expect(await feed.status()).toEqual({ entries: 1_000_000, latest: 1_000_000 })
+  })
+
+  test('one alarm forgets a bounded number, and another one follows', async () => {
+    const feed = feedOf()
+    await runInDurableObject(feed, async (_object: RevocationFeed, { storage }) => {
+      storage.sql.exec(
+        `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${FORGOTTEN_PER_ALARM + 1})
+         insert into entries (entry, expires_at) select '{"expiresAt":1}', 1 from n`,
+      )
+      storage.sql.exec('update total set entries = ?', FORGOTTEN_PER_ALARM + 1)
+    })
+    const left = await runInDurableObject(feed, async (object: RevocationFeed, { storage }) => {
+      await object.alarm()
+      const { entries } = await object.status()
+      expect((await storage.getAlarm()) ?? 0).toBeLessThan(Date.now() + 60_000)
+      await object.alarm()
+      return [entries, (await object.status()).entries]
+    })
+    expect(left).toEqual([1, 0])
   })
 })
 
