@@ -7,6 +7,7 @@ import { chargesOf } from './limits/subject.ts'
 import type { AssertionSigner } from './origin/assertion.ts'
 import { forward, originPath } from './origin/forward.ts'
 import { evaluate, type Caller, type ConsumeOne, type Decision, type EvaluateContext, type Requirement } from './policy/evaluate.ts'
+import type { Refusal } from './policy/denial.ts'
 import type { LinkedPolicy, LinkedRoute } from './policy/link.ts'
 import { messageOf, runDeferred, settle, type Outcome, type Passage } from './passage.ts'
 import type { Route } from './policy/policy.ts'
@@ -47,7 +48,6 @@ export interface Gateway {
 const MAX_DIGESTED_BYTES = 10 * 1024 * 1024
 /** A decision that took longer is made again: content may come as slowly as the client likes. */
 const MAX_DECISION_MS = 1000
-const NO_REVOCATIONS: RevocationSnapshot = { find: () => undefined }
 
 export function createGateway(parts: GatewayParts): Gateway {
   const { linked, limiter, revocations, now } = parts
@@ -58,6 +58,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   /** The data path, from the raw target to the origin's answer. */
   async function pass(passage: Passage): Promise<Outcome> {
     const { request } = passage
+    const blocked = blockOf(passage, revocations.held?.(), passage.now)
+    if (blocked !== undefined) return { refusal: blocked }
     const canonical = canonicalize(request.url)
     if (canonical.status === 'refused') return { refusal: { at: 'target', fault: canonical.fault } }
     const target = canonical.url
@@ -72,7 +74,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     const exceeded = exceededCap(request, linkedRoute.route.maxBodyBytes)
     if (exceeded !== undefined) return { refusal: { at: 'content', maxBodyBytes: exceeded } }
     const decided = await decide(passage, target, linkedRoute.requirements, match.parameters)
-    if (decided === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
+    if ('refusal' in decided) return decided
     const { decision, context } = decided
     if (decision.outcome === 'deny') return { refusal: { at: 'evaluate', tried: decision.tried, context } }
     passage.caller = decision.caller
@@ -93,7 +95,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     consume: readonly ConsumeOne[],
     context: EvaluateContext,
   ): Promise<Outcome> {
-    const address = passage.request.headers.get('cf-connecting-ip') ?? undefined
+    const { address } = passage
     const counted = chargesOf(limitsFor(linkedRoute, caller), {
       principals: caller.principals,
       routeId: linkedRoute.route.id,
@@ -149,51 +151,57 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function passUnknownPath(passage: Passage, target: CanonicalUrl): Promise<Outcome> {
     if (policy.unknownPaths === 'not-found' || linked.anyScheme.length === 0) return { refusal: { at: 'path' } }
     const decided = await decide(passage, target, linked.anyScheme)
-    if (decided === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
+    if ('refusal' in decided) return decided
     const { decision, context } = decided
     return { refusal: decision.outcome === 'allow' ? { at: 'path' } : { at: 'evaluate', tried: decision.tried, context } }
   }
 
   /**
-   * `undefined`: what was revoked cannot be known now, so nothing protected is decided. What was allowed slowly must hold by the time
-   * that it is then, too: credentials end, nonces are forgotten, periods pass and keys are revoked meanwhile.
+   * A refusal: what was revoked cannot be known now, so nothing protected is decided, or the address is blocked. What was allowed
+   * slowly must hold by the time that it is then, too: credentials end, nonces are forgotten, periods pass and keys are revoked meanwhile.
    */
   async function decide(
     passage: Passage,
     target: CanonicalUrl,
     requirements: readonly Requirement[],
     parameters: Readonly<Record<string, string>> = {},
-  ): Promise<{ readonly decision: Decision; readonly context: EvaluateContext } | undefined> {
+  ): Promise<{ readonly decision: Decision; readonly context: EvaluateContext } | { readonly refusal: Refusal }> {
     const cap = passage.linkedRoute?.route.maxBodyBytes ?? MAX_DIGESTED_BYTES
     const body = createRequestBody(passage.request, Math.min(cap, MAX_DIGESTED_BYTES))
     const isProtected = requirements.some((requirement) => requirement.length > 0)
     const decideAt = async (at: number) => {
       const context = await contextOf(passage, { target, parameters, body, now: at }, isProtected)
-      return context === undefined ? undefined : { context, decision: await evaluate(requirements, context) }
+      return 'at' in context ? { refusal: context } : { context, decision: await evaluate(requirements, context) }
     }
     const first = await decideAt(passage.now)
     const later = now()
-    return first?.decision.outcome === 'allow' && later - passage.now >= MAX_DECISION_MS ? decideAt(later) : first
+    return 'decision' in first && first.decision.outcome === 'allow' && later - passage.now >= MAX_DECISION_MS ? decideAt(later) : first
   }
 
   async function contextOf(
     passage: Passage,
     asked: Pick<EvaluateContext, 'target' | 'parameters' | 'body' | 'now'>,
     isProtected: boolean,
-  ): Promise<EvaluateContext | undefined> {
+  ): Promise<EvaluateContext | Refusal> {
     const { request, deferred } = passage
     const defer = (task: DeferredTask): void => {
       deferred.push(task)
     }
+    if (!isProtected) {
+      revocations.keepFresh?.(asked.now, defer, asked.target.authority)
+      return { ...asked, request, revoked: () => undefined, defer }
+    }
     let snapshot: RevocationSnapshot | Promise<RevocationSnapshot>
     try {
-      snapshot = isProtected ? revocations.snapshot(asked.now, defer, asked.target.authority) : NO_REVOCATIONS
+      snapshot = revocations.snapshot(asked.now, defer, asked.target.authority)
       if (snapshot instanceof Promise) snapshot = await snapshot
     } catch (error) {
       parts.log(JSON.stringify({ event: 'outage', dependency: 'revocations', detail: messageOf(error) }))
-      return undefined
+      return { at: 'dependency', dependency: 'revocations' }
     }
     const known = snapshot
+    const blocked = blockOf(passage, known, asked.now)
+    if (blocked !== undefined) return blocked
     return {
       ...asked,
       request,
@@ -208,11 +216,17 @@ export function createGateway(parts: GatewayParts): Gateway {
     return planned === undefined ? limits : [...new Set([...limits, ...planned])]
   }
 
-  const begin = (request: Request): Passage => ({ request, requestId: crypto.randomUUID(), now: now(), deferred: [] })
+  const begin = (request: Request, address: string | undefined): Passage => ({
+    request,
+    requestId: crypto.randomUUID(),
+    address,
+    now: now(),
+    deferred: [],
+  })
 
   return {
     async handle(request, lifetime) {
-      const passage = begin(request)
+      const passage = begin(request, request.headers.get('cf-connecting-ip') ?? undefined)
       const answering = settle(passage, async () => pass(passage), parts.log)
       // At once: a client that leaves before its answer takes neither the record nor a refund with it.
       lifetime.waitUntil(answering.then(async () => runDeferred(passage.deferred, parts.log)))
@@ -221,14 +235,14 @@ export function createGateway(parts: GatewayParts): Gateway {
       return response
     },
     async guard(request, requirements, lifetime) {
-      const passage = begin(request)
+      const passage = begin(request, undefined)
       const response = await settle(
         passage,
         async () => {
           const canonical = canonicalize(request.url)
           if (canonical.status === 'refused') return { refusal: { at: 'target', fault: canonical.fault } }
           const decided = await decide(passage, canonical.url, requirements)
-          if (decided === undefined) return { refusal: { at: 'dependency', dependency: 'revocations' } }
+          if ('refusal' in decided) return decided
           const { decision, context } = decided
           if (decision.outcome === 'deny') return { refusal: { at: 'evaluate', tried: decision.tried, context } }
           passage.caller = decision.caller
@@ -240,6 +254,12 @@ export function createGateway(parts: GatewayParts): Gateway {
       return response.status === 204 ? undefined : response
     },
   }
+}
+
+/** The refusal of an address that is blocked; protected routes ask twice, of what is held and of what is fresh. */
+function blockOf({ address }: Passage, snapshot: RevocationSnapshot | undefined, now: number): Refusal | undefined {
+  const reason = address === undefined ? undefined : snapshot?.findAddress(address, now)
+  return reason === undefined ? undefined : { at: 'address', detail: reason }
 }
 
 function preflight({ route }: LinkedRoute, request: Request, method: string): Outcome {

@@ -8,6 +8,8 @@ import type { DeferredTask } from './schemes/authenticator.ts'
 export interface Passage {
   readonly request: Request
   readonly requestId: string
+  /** Of the client, as the edge reports it; none for requests to the gate itself, which no address is kept from. */
+  readonly address: string | undefined
   /** Milliseconds since the epoch, read once. */
   readonly now: number
   readonly deferred: DeferredTask[]

@@ -7,6 +7,8 @@ import type { Tried } from './evaluate.ts'
 
 /** Every way in which a request stops at the gate. This file alone turns one into a response. */
 export type Refusal =
+  /** `detail`: the reason that was given when the address was blocked. */
+  | { readonly at: 'address'; readonly detail: string }
   | { readonly at: 'target'; readonly fault: TargetFault }
   | { readonly at: 'host' }
   | { readonly at: 'path' }
@@ -72,6 +74,7 @@ function plainProblem(refusal: Exclude<Refusal, { at: 'evaluate' | 'consume' | '
 }
 
 const PLAIN = {
+  address: { status: 403, code: 'address-blocked', title: 'Nothing is taken from this address at the moment' },
   tooLong: { status: 414, code: 'target-too-long', title: 'The request target is too long' },
   target: { status: 400, code: 'target-not-canonical', title: 'The request target is not in canonical form' },
   host: { status: 421, code: 'host-unknown', title: 'This gate does not answer for that host' },

@@ -62,6 +62,7 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
   let asOf = Number.NEGATIVE_INFINITY
   let pollAfterMs = boundMs / 2
   let refreshingSince = Number.NEGATIVE_INFINITY
+  let keptFreshAt = Number.NEGATIVE_INFINITY
   let failedAt = Number.NEGATIVE_INFINITY
 
   const clock = (asked: Asked): number => options.now?.() ?? asked.now
@@ -160,6 +161,14 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
       }
       const hasJustFailed = now >= failedAt && now - failedAt < RETRY_MS
       return hasJustFailed && age < boundMs + graceMs ? snapshotOf(held) : refreshNow(asked, defer)
+    },
+    held: () => held?.snapshot,
+    keepFresh(now, defer, authority) {
+      const age = now - asOf
+      const isDue = (age >= pollAfterMs || age <= -boundMs) && now - refreshingSince >= REFRESH_MS
+      if (!isDue || (now >= keptFreshAt && now - keptFreshAt < RETRY_MS)) return
+      keptFreshAt = now
+      refreshLater({ now, authority }, defer)
     },
     async announce(authority) {
       await share?.forgetHead(authority)

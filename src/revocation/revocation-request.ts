@@ -1,11 +1,14 @@
 import * as v from 'valibot'
 import { MAX_KEY_LIFE_SECONDS } from '../credentials/key-format.ts'
+import { addressKey } from '../http/address.ts'
 import type { Revocation, RevocationTarget } from './revocations.ts'
 
 /** Most revocations in one request. */
 export const MAX_REVOCATIONS = 100
 /** Tokens are taken to be over after this long, where the request does not say. */
 const TOKEN_LIFE_MS = 366 * 86_400_000
+/** Addresses change hands: they are blocked for a day, where the request does not say. */
+export const ADDRESS_LIFE_MS = 86_400_000
 /** The end of 9999: it names something that has no end of its own. */
 const NEVER = 253_402_300_799_000
 /** An id of a key that was issued here; any other is a name in the policy. */
@@ -48,6 +51,16 @@ const revocationSchema = v.variant('type', [
     id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/u, 'the SHA-256 of the certificate, 64 lower-case hexadecimal digits')),
     ...common,
   }),
+  v.strictObject({
+    type: v.literal('address'),
+    id: v.pipe(
+      v.string(),
+      v.maxLength(64),
+      v.transform(addressRange),
+      v.string('an IPv4 or IPv6 address, or an IPv6 network such as 2001:db8::/64'),
+    ),
+    ...common,
+  }),
 ])
 const requestSchema = v.union([
   revocationSchema,
@@ -76,6 +89,13 @@ export function parseRevocationRequest(document: unknown, now: number): ParsedRe
   return { status: 'parsed', entries: list.map((one) => entryOf(one, now)) }
 }
 
+/** What of an address is blocked: an IPv4 address, or of IPv6 the /64. `undefined`: neither an address nor an IPv6 /64. */
+export function addressRange(text: string): string | undefined {
+  const isNetwork = text.endsWith('/64')
+  const key = addressKey(isNetwork ? text.slice(0, -3) : text)
+  return isNetwork && key?.endsWith('/64') === false ? undefined : key
+}
+
 function entryOf({ reason, expiresAt, ...target }: v.InferOutput<typeof revocationSchema>, now: number): Omit<Revocation, 'sequence'> {
   const isOfParty = target.type === 'subject' || target.type === 'consumer'
   return {
@@ -87,6 +107,7 @@ function entryOf({ reason, expiresAt, ...target }: v.InferOutput<typeof revocati
 }
 
 function defaultEnd({ type, id: name }: { type: RevocationTarget['type']; id: string }, now: number): number {
+  if (type === 'address') return now + ADDRESS_LIFE_MS
   if (type === 'jti' || type === 'subject') return now + TOKEN_LIFE_MS
   return type === 'key' && ISSUED_KEY_ID.test(name) ? now + MAX_KEY_LIFE_SECONDS * 1000 : NEVER
 }

@@ -12,6 +12,8 @@ export type RevocationTarget =
   | { readonly type: 'consumer'; readonly id: string }
   /** One client certificate, by the SHA-256 of its DER in lower-case hexadecimal. */
   | { readonly type: 'certificate'; readonly id: string }
+  /** Every request from an address, until the entry expires. `id`: an `addressKey`; of IPv6 a whole /64. */
+  | { readonly type: 'address'; readonly id: string }
 
 /** One entry of the feed. */
 export interface Revocation {
@@ -44,6 +46,8 @@ export interface Revocable {
 export interface RevocationSnapshot {
   /** The reason this credential must stop, or `undefined`. */
   find(credential: Revocable): string | undefined
+  /** The reason nothing is taken from this address at `now`, in milliseconds, or `undefined`. */
+  findAddress(address: string, now: number): string | undefined
 }
 
 /** Work that starts after the response. */
@@ -57,6 +61,10 @@ export interface Revocations {
    * which isolates of one data centre share what they read.
    */
   snapshot(now: number, defer: Defer, authority?: string): RevocationSnapshot | Promise<RevocationSnapshot>
+  /** What the isolate has in memory, however old; nothing is read for it. */
+  held?(): RevocationSnapshot | undefined
+  /** Refreshes what is held after the response, where that is due: for requests that need not know it. */
+  keepFresh?(now: number, defer: Defer, authority: string): void
   /** The feed has grown: who asks in this data centre from now on reads it anew. */
   announce?(authority: string): Promise<void>
 }

@@ -1,3 +1,4 @@
+import { addressKey } from '../http/address.ts'
 import { createFingerprintTable, type FingerprintTable } from './fingerprint-table.ts'
 import { createKeyedHash, type KeyedHash } from './keyed-hash.ts'
 import { createLabels, type Labels } from './labels.ts'
@@ -17,8 +18,18 @@ export interface GrowingSnapshot extends RevocationSnapshot {
 }
 
 /** A name takes part in the hash as its words: kind, the two lengths, the id, the issuer. */
-const KINDS: Readonly<Record<RevocationTarget['type'], number>> = { key: 1, generation: 2, jti: 3, subject: 4, consumer: 5, certificate: 6 }
+const KINDS: Readonly<Record<RevocationTarget['type'], number>> = {
+  key: 1,
+  generation: 2,
+  jti: 3,
+  subject: 4,
+  consumer: 5,
+  certificate: 6,
+  address: 7,
+}
 const WITH_ISSUER = 16
+/** Ends of addresses are kept exactly as their instant; as labels, which are few, they share those of an hour. */
+const ADDRESS_END_MS = 3_600_000
 /** Expired entries stay until they are one in so many: a sweep reads every entry. */
 const SWEEP_SHARE = 64
 
@@ -78,6 +89,12 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
     parts.kinds |= 2 ** kind
   }
 
+  /** An address is blocked at any instant before its end, to the millisecond. */
+  function addAddress(target: RevocationTarget, expiresAt: number, reason: string): void {
+    const end = Math.min(expiresAt, Number.MAX_SAFE_INTEGER)
+    add(target, end, Math.ceil(end / ADDRESS_END_MS) * ADDRESS_END_MS, reason)
+  }
+
   function look(kind: number, id: string, issuer: string, issuedAt: number): string | undefined {
     if ((parts.kinds & (2 ** kind)) === 0) return undefined
     const { first, second } = fingerprint(kind, id, issuer)
@@ -95,7 +112,10 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
       return always.bytes + dated.bytes
     },
     add(entries) {
-      for (const { target, before = Number.POSITIVE_INFINITY, expiresAt, reason } of entries) add(target, before, expiresAt, reason)
+      for (const { target, before = Number.POSITIVE_INFINITY, expiresAt, reason } of entries) {
+        if (target.type === 'address') addAddress(target, expiresAt, reason)
+        else add(target, before, expiresAt, reason)
+      }
     },
     forget(now) {
       if (labels.overCount(now) * SWEEP_SHARE <= always.size + dated.size) return
@@ -118,6 +138,11 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
             ? look(KINDS.certificate, credentialId, '', at)
             : (look(KINDS.key, credentialId, '', at) ?? (generation === undefined ? undefined : look(KINDS.generation, generation, '', at)))
       return own ?? (consumer === undefined ? undefined : look(KINDS.consumer, consumer, '', at))
+    },
+    findAddress(address, now) {
+      if ((parts.kinds & (2 ** KINDS.address)) === 0) return undefined
+      const id = addressKey(address)
+      return id === undefined ? undefined : look(KINDS.address, id, '', now)
     },
     encode() {
       const tables = [always.encode(), dated.encode()]

@@ -31,11 +31,33 @@ describe('parseRevocationRequest()', () => {
   })
 
   test.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:DB8::7', '2001:db8:0:0::/64'],
+    ['2001:db8::/64', '2001:db8:0:0::/64'],
+    ['2001:db8:0:1:2:3:4:5/64', '2001:db8:0:1::/64'],
+  ])('the address %s is blocked as %s, for a day', (given, id) => {
+    expect(parseRevocationRequest({ type: 'address', id: given }, NOW)).toEqual({
+      status: 'parsed',
+      entries: [{ target: { type: 'address', id }, expiresAt: NOW + 86_400_000, reason: 'revoked' }],
+    })
+  })
+
+  test.each([
     ['a whole key instead of its id', { type: 'key', id: 'pck_abc_def' }, '/id'],
     ['an unknown type', { type: 'user', id: 'a' }, '/type'],
     ['an unknown field', { type: 'key', id: 'a', before: 1 }, '/before'],
     ['a misspelt issuer', { type: 'jti', id: 'a', iss: 'x' }, '/iss'],
     ['a fingerprint with colons', { type: 'certificate', id: 'AA:BB' }, '/id'],
+    ['an address with a port', { type: 'address', id: '192.0.2.7:443' }, '/id'],
+    ['a network of IPv4', { type: 'address', id: '192.0.2.0/24' }, '/id'],
+    ['an IPv4 address as a /64', { type: 'address', id: '192.0.2.7/64' }, '/id'],
+    ['a mapped address as a /64', { type: 'address', id: '::ffff:192.0.2.7/64' }, '/id'],
+    ['a network of IPv6 that is no /64', { type: 'address', id: '2001:db8::/48' }, '/id'],
+    ['an address with leading zeros', { type: 'address', id: '192.0.2.07' }, '/id'],
+    ['an address with a zone', { type: 'address', id: 'fe80::1%eth0' }, '/id'],
+    ['an address of an issuer', { type: 'address', id: '192.0.2.7', issuer: 'x' }, '/issuer'],
+    ['an address that is over', { type: 'address', id: '192.0.2.7', expiresAt: '2026-11-25T12:00:00Z' }, '/expiresAt'],
     ['an empty id', { type: 'key', id: '' }, '/id'],
     ['a control character', { type: 'key', id: 'a\nb' }, '/id'],
     ['an end in the past', { type: 'key', id: 'a', expiresAt: '2026-11-25T12:00:00Z' }, '/expiresAt'],

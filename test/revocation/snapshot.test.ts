@@ -49,6 +49,22 @@ describe('createSnapshot()', () => {
     expect(found(target, credential, NOW)).toBeUndefined()
   })
 
+  test('an address is found until its end and no longer, also in a copy for another isolate, and of two ends the later counts', () => {
+    const secret = new Int32Array([1, 2])
+    const snapshot = createSnapshot(secret)
+    expect(snapshot.findAddress('192.0.2.7', NOW)).toBeUndefined()
+    for (const end of [NOW + 1000, NOW + 500])
+      snapshot.add([{ target: { type: 'address', id: '192.0.2.7' }, expiresAt: end, reason: 'abuse' }])
+    for (const known of [snapshot, createSnapshot(secret, snapshot.encode())]) {
+      expect(known.findAddress('192.0.2.7', NOW + 999)).toBe('abuse')
+      expect(known.findAddress('192.0.2.7', NOW + 1000)).toBeUndefined()
+      expect(known.findAddress('192.0.2.8', NOW)).toBeUndefined()
+      expect(known.find({ ...key, credentialId: '192.0.2.7' })).toBeUndefined()
+    }
+    snapshot.forget(NOW + 3_600_000)
+    expect(snapshot.size).toBe(0)
+  })
+
   test('what does not say when it was issued was issued before', () => {
     expect(found({ type: 'consumer', id: 'acme' }, { ...certificate, consumer: 'acme' }, NOW)).toBe('leaked')
   })
