@@ -2,11 +2,12 @@ import { parseArgs } from 'node:util'
 import { type Command, type Terminal, UsageError } from '../command.ts'
 import { readEnvFile } from '../settings.ts'
 
-const TARGETS = ['key', 'generation', 'jti', 'subject', 'consumer', 'certificate'] as const
+const TARGETS = ['key', 'generation', 'jti', 'subject', 'consumer', 'certificate', 'address'] as const
 
-const HELP = `Usage: portcullis revoke --url URL (--key ID | --jti ID | --subject ID | --consumer NAME | --certificate SHA256 | --generation G)
+const HELP = `Usage: portcullis revoke --url URL (--key ID | --jti ID | --subject ID | --consumer NAME | --certificate SHA256 | --generation G | --address IP)
 
-Tells a running gate what must stop. In force at every isolate by the instant that it prints.
+Tells a running gate what must stop. In force at every isolate by the instant that it prints; while an isolate cannot
+read the feed and the policy has a grace, by the second one at the latest.
 
   --url URL            the gate, such as https://api.example.com (default: PORTCULLIS_URL)
   --key ID             one API key or signing key, by its id
@@ -15,6 +16,7 @@ Tells a running gate what must stop. In force at every isolate by the instant th
   --consumer NAME      every credential of a consumer issued until now
   --certificate HEX    one client certificate, by its SHA-256
   --generation G       every key of one generation of the root secret
+  --address IP         every request from an address, or from an IPv6 /64; for a day, unless --expires-at says otherwise
   --issuer URL         only of this issuer (with --jti and --subject)
   --reason TEXT        for the log
   --expires-at TIME    when what it names is over by itself, such as 2027-01-31T00:00:00Z
@@ -33,6 +35,7 @@ const OPTIONS = {
   subject: { type: 'string' },
   consumer: { type: 'string' },
   certificate: { type: 'string' },
+  address: { type: 'string' },
   issuer: { type: 'string' },
   reason: { type: 'string' },
   'expires-at': { type: 'string' },
@@ -45,7 +48,7 @@ const TIMEOUT_MS = 15_000
 
 export const revokeCommand: Command = {
   name: 'revoke',
-  summary: 'stop a key, a token, a subject, a consumer or a certificate',
+  summary: 'stop a key, a token, a subject, a consumer, a certificate or an address',
   help: HELP,
   async run(args, terminal) {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
@@ -113,8 +116,14 @@ async function report(response: Response, isJson: boolean, terminal: Terminal): 
     for (const { pointer, detail } of errorsOf(answer)) terminal.err(`  ${pointer}: ${detail}`)
     return 1
   }
-  if (!isJson) terminal.out(`revoked; in force everywhere by ${String(answer['effectiveBy'])}`)
+  if (!isJson) terminal.out(`revoked; in force everywhere by ${describeEnd(answer)}`)
   return 0
+}
+
+/** By when; where there is a grace, also by when at the latest. */
+function describeEnd({ effectiveBy, latestBy }: Record<string, unknown>): string {
+  const latest = typeof latestBy === 'string' && latestBy !== effectiveBy ? `, in an outage of the feed by ${latestBy}` : ''
+  return String(effectiveBy) + latest
 }
 
 /** What is wrong with the request, where it was the gate that answered. */

@@ -91,11 +91,21 @@ describe('portcullis revoke', () => {
     [['--subject', 'u1', '--issuer', 'https://idp'], { type: 'subject', id: 'u1', issuer: 'https://idp' }],
     [['--consumer', 'acme', '--reason', 'left'], { type: 'consumer', id: 'acme', reason: 'left' }],
     [['--certificate', 'ab'.repeat(32)], { type: 'certificate', id: 'ab'.repeat(32) }],
+    [['--address', '2001:db8::/64', '--reason', 'floods us'], { type: 'address', id: '2001:db8::/64', reason: 'floods us' }],
     [['--jti', 'a', '--expires-at', '2027-01-31T00:00:00Z'], { type: 'jti', id: 'a', expiresAt: '2027-01-31T00:00:00Z' }],
   ])('%j is a request that the gate takes', async (args, body) => {
     expect((await run('--url', gate, ...args)).code).toBe(0)
     expect(received[0]?.body).toEqual(body)
     expect(parseRevocationRequest(received[0]?.body, Date.UTC(2026, 10, 25))).toMatchObject({ status: 'parsed' })
+  })
+
+  test.each([
+    ['the same', '2026-11-25T12:00:05.000Z', ''],
+    ['later', '2026-11-25T12:01:05.000Z', ', in an outage of the feed by 2026-11-25T12:01:05.000Z'],
+    ['no text', 5, ''],
+  ])('latestBy that is %s', async (_what, latestBy, more) => {
+    answer = { ...CREATED, body: JSON.stringify({ effectiveBy: '2026-11-25T12:00:05.000Z', latestBy }) }
+    expect((await run('--url', gate, '--key', KEY_ID)).out).toBe(`revoked; in force everywhere by 2026-11-25T12:00:05.000Z${more}`)
   })
 
   test('--json prints the gate’s answer as it came', async () => {
