@@ -96,12 +96,13 @@ export function createGateway(parts: GatewayParts): Gateway {
     context: EvaluateContext,
   ): Promise<Outcome> {
     const { address } = passage
-    const counted = chargesOf(limitsFor(linkedRoute, caller), {
+    const countable = {
       principals: caller.principals,
       routeId: linkedRoute.route.id,
       ...(caller.consumer === undefined ? {} : { consumer: caller.consumer }),
       ...(address === undefined ? {} : { address }),
-    })
+    }
+    const counted = chargesOf(limitsFor(linkedRoute, caller), countable, linkedRoute.route.cost)
     if (counted.status === 'unsatisfiable') return { refusal: { at: 'uncountable', limit: counted.limit.name } }
     const { charges } = counted
     const early = charges.length === 0 ? undefined : limiter.refuseEarly(charges, context.now)

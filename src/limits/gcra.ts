@@ -21,18 +21,18 @@ export function advance(rate: Rate, arrivesAt: number, amount: number, now: numb
 }
 
 /**
- * Gives one request back. `chargedTo`: the state its charge led to. What has flowed off since is not given back again, so
- * a refund never lets more through than if the request had not come.
+ * Gives `amount` requests back. `chargedTo`: the state their charge led to. What has flowed off since is not given back again, so
+ * a refund never lets more through than if they had not come.
  */
-export function giveBack(rate: Rate, arrivesAt: number, chargedTo: number, now: number): number {
-  return arrivesAt - Math.min(intervalOf(rate), Math.max(0, chargedTo - now))
+export function giveBack(rate: Rate, arrivesAt: number, chargedTo: number, amount: number, now: number): number {
+  return arrivesAt - Math.min(intervalOf(rate) * amount, Math.max(0, chargedTo - now))
 }
 
-/** A state of other numbers (the policy changed) counts as far as these allow. */
-export function standingOf(rate: Rate, arrivesAt: number, now: number): RateStanding {
+/** `needed`: how many are to fit. A state of other numbers (the policy changed) counts as far as these allow. */
+export function standingOf(rate: Rate, arrivesAt: number, needed: number, now: number): RateStanding {
   const interval = intervalOf(rate)
   const spentMs = Math.max(0, arrivesAt - now)
   const remaining = Math.floor((interval * rate.burst - spentMs + ROUNDING_MS) / interval)
-  const resetMs = remaining < 1 ? spentMs - interval * (rate.burst - 1) : spentMs
+  const resetMs = remaining < needed ? spentMs - interval * (rate.burst - needed) : spentMs
   return { remaining: Math.min(rate.burst, Math.max(0, remaining)), resetSeconds: Math.ceil(Math.max(0, resetMs) / 1000) }
 }

@@ -1,7 +1,8 @@
-import { grantAll, refundOne, type Books, type Grant, type LedgerAnswer, type Receipt } from './ledger.ts'
+import { grantAll, refundOne, type Ask, type Books, type Grant, type LedgerAnswer, type Receipt } from './ledger.ts'
 import type { LedgerCalls } from './ledger-calls.ts'
 import type { Admission, Charge, Defer, Limiter, LimitState } from './limiter.ts'
 import { createMemory } from './limiter-memory.ts'
+import type { Spent } from './purse.ts'
 
 type Refused = Extract<Admission, { status: 'refused' }>
 type RefusedBy = Extract<LedgerAnswer, { status: 'refused' }>
@@ -10,8 +11,8 @@ type RefusedBy = Extract<LedgerAnswer, { status: 'refused' }>
 interface Counted {
   readonly charge: Charge
   readonly states: () => readonly LimitState[]
-  /** `undefined`: given back in memory; else what the ledger must be told. */
-  giveBack(now: number): Receipt | undefined
+  /** In memory as far as it can be; returns what the ledger must be told. */
+  giveBack(now: number): readonly Receipt[]
 }
 
 /**
@@ -27,18 +28,15 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
     if (charge.limit.consistency === 'strict') return undefined
     if (charge.limit.consistency === 'local') return countLocally(charge, now)
     const purse = memory.purseOf(charge, now)
-    if (!purse.has(now)) return undefined
-    const spent = purse.spend(now)
-    return {
-      charge,
-      states: () => purse.states(now),
-      giveBack: () => (purse.putBack(spent) ? undefined : spent.receipt),
-    }
+    if (!purse.has(now, charge.cost)) return undefined
+    const spent = purse.spend(now, charge.cost)
+    return { charge, states: () => purse.states(now), giveBack: () => purse.putBack(spent) }
   }
 
   const countLocally = (charge: Charge, now: number): Counted | RefusedBy => {
     const books: Books = memory.booksOf(charge.subject)
-    const answer = grantAll(books, { holder: '', asks: [{ limit: charge.limit, mode: 'spend', want: 1 }], settled: [] }, now)
+    const asks: readonly Ask[] = [{ limit: charge.limit, mode: 'spend', want: charge.cost, needed: charge.cost }]
+    const answer = grantAll(books, { holder: '', asks, settled: [] }, now)
     if (answer.status === 'refused') return answer
     const [grant] = answer.grants
     return {
@@ -46,18 +44,35 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
       states: () => grant?.states ?? [],
       giveBack(later) {
         if (grant !== undefined) refundOne(books, [grant.receipt], later)
-        return undefined
+        return []
       },
     }
   }
 
-  const countByGrant = (charge: Charge, grant: Grant, sentAt: number): Counted => {
-    if (grant.lease === '') return { charge, states: () => grant.states, giveBack: () => grant.receipt }
-    memory.purseOf(charge, sentAt).add(grant, sentAt)
-    const counted = countHere(charge, sentAt)
-    if (counted === undefined || 'waitMs' in counted) throw new Error('a grant of nothing')
-    return counted
+  /** What memory lacked has been granted; `taken`: the rest, from memory. */
+  const countByGrant = (charge: Charge, grant: Grant, taken: Spent, sentAt: number): Counted => {
+    const needed = charge.cost - taken.amount
+    if (grant.amount < needed) throw new Error('a grant of less than is needed')
+    if (charge.limit.consistency !== 'leased') return { charge, states: () => grant.states, giveBack: () => [grant.receipt] }
+    const purse = memory.purseOf(charge, sentAt)
+    if (grant.lease === '') return { charge, states: () => grant.states, giveBack: () => [grant.receipt, ...purse.putBack(taken)] }
+    purse.add(grant, sentAt)
+    const spent = purse.spend(sentAt, needed)
+    return { charge, states: () => purse.states(sentAt), giveBack: () => [...purse.putBack(taken), ...purse.putBack(spent)] }
   }
+
+  const endTaking = (charges: readonly Charge[], taken: readonly Spent[], now: number): void => {
+    for (const [index, charge] of charges.entries()) {
+      const spent = taken[index]
+      if (spent !== undefined && spent.amount > 0) memory.purseOf(charge, now).endTaking(spent)
+    }
+  }
+
+  const putBack = (charges: readonly Charge[], taken: readonly Spent[], now: number): readonly Receipt[] =>
+    charges.flatMap((charge, index) => {
+      const spent = taken[index]
+      return spent === undefined || spent.amount === 0 ? [] : memory.purseOf(charge, now).putBack(spent)
+    })
 
   const askedInVain = (charges: readonly Charge[], now: number): void => {
     for (const charge of charges) if (charge.limit.consistency === 'leased') memory.purseOf(charge, now).askedInVain()
@@ -65,11 +80,15 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
 
   /** One call for what one subject lacks. A refusal counts only while nobody else's grant has left something here. */
   const ask = async (subject: string, lacking: readonly Charge[], now: number): Promise<readonly Counted[] | RefusedBy> => {
+    const { request, taken } = memory.requestFor(lacking, now)
     let answer: LedgerAnswer
     try {
-      answer = await ledgerOf(subject).grant(memory.requestFor(lacking, now))
+      answer = await ledgerOf(subject)
+        .grant(request)
+        .finally(() => endTaking(lacking, taken, now))
     } catch (error) {
       askedInVain(lacking, now)
+      putBack(lacking, taken, now)
       if (!lacking.every(({ limit }) => limit.onOutage === 'local')) throw error
       return allOrNone(
         lacking.map((charge) => countLocally(charge, now)),
@@ -78,25 +97,34 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
     }
     if (answer.status === 'granted') {
       const { grants } = answer
-      return lacking.flatMap((charge, index) => (grants[index] === undefined ? [] : [countByGrant(charge, grants[index], now)]))
+      return lacking.flatMap((charge, index) => {
+        const [grant, rest] = [grants[index], taken[index]]
+        return grant === undefined || rest === undefined ? [] : [countByGrant(charge, grant, rest, now)]
+      })
     }
     askedInVain(lacking, now)
-    const { state } = answer
+    const toldBack = putBack(lacking, taken, now)
+    if (toldBack.length > 0)
+      await ledgerOf(subject)
+        .refund(toldBack)
+        .catch(() => undefined)
+    const refusal = withTaken(answer, lacking, taken)
+    const { state } = refusal
     const fromMemory = lacking.map((charge) => countHere(charge, now))
     const missing = fromMemory.find((counted) => counted === undefined || 'waitMs' in counted)
     const counted = fromMemory.filter((one): one is Counted => one !== undefined && !('waitMs' in one))
     if (missing === undefined && counted.length === lacking.length) return counted
     for (const one of counted) one.giveBack(now)
     const refusing = lacking.find(({ limit }) => limit.name === state.limit.name)
-    if (refusing !== undefined) memory.remember(refusing, answer, now)
-    return answer
+    if (refusing !== undefined) memory.remember(refusing, refusal, now)
+    return refusal
   }
 
   /** After the response, so that the next requests find credit. */
   const renew = (charges: readonly Charge[], now: number, defer: Defer): void => {
     for (const charge of charges) {
       if (charge.limit.consistency !== 'leased' || !memory.purseOf(charge, now).wantsMore(now)) continue
-      const request = memory.requestFor([charge], now)
+      const request = memory.renewalOf(charge, now)
       defer({
         name: 'renew lease',
         run: async () => {
@@ -110,10 +138,10 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
 
   const giveBack = async (counted: readonly Counted[], now: number): Promise<void> => {
     const told = counted.flatMap((one) => {
-      const receipt = one.giveBack(now)
-      return receipt === undefined ? [] : [{ subject: one.charge.subject, receipt }]
+      const receipts = one.giveBack(now)
+      return receipts.length === 0 ? [] : [{ subject: one.charge.subject, receipts }]
     })
-    await Promise.all(told.map(async ({ subject, receipt }) => ledgerOf(subject).refund([receipt])))
+    await Promise.all(told.map(async ({ subject, receipts }) => ledgerOf(subject).refund(receipts)))
   }
 
   const admitted = (counted: readonly Counted[]): Admission => {
@@ -179,6 +207,15 @@ function allOrNone(results: readonly (Counted | RefusedBy)[], now: number): read
   const refusal = results.find((result): result is RefusedBy => 'waitMs' in result)
   if (refusal !== undefined) for (const one of counted) one.giveBack(now)
   return refusal ?? counted
+}
+
+/** What is left includes what memory had been lent. */
+function withTaken(refusal: RefusedBy, charges: readonly Charge[], taken: readonly Spent[]): RefusedBy {
+  const add = (state: LimitState): LimitState => {
+    const held = taken[charges.findIndex(({ limit }) => limit.name === state.limit.name)]?.amount ?? 0
+    return held === 0 ? state : { ...state, remaining: state.remaining + held }
+  }
+  return { ...refusal, state: add(refusal.state), states: refusal.states.map(add) }
 }
 
 function inOrder(counted: readonly Counted[], charges: readonly Charge[]): readonly Counted[] {

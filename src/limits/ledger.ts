@@ -46,10 +46,12 @@ export interface LedgerRequest {
 }
 export interface Ask {
   readonly limit: LimitPolicy
-  /** `spend`: one, used at once. `lease`: up to `want`, to be spent from memory. */
+  /** `spend`: `needed`, used at once. `lease`: `needed` up to `want`, to be spent from memory. */
   readonly mode: 'spend' | 'lease'
   /** 1 to `MAX_GRANT`. */
   readonly want: number
+  /** As many or nothing, 1 to 1000. Default 1. */
+  readonly needed?: number
 }
 /** The end of a lease, as its holder tells it. What is not told counts as spent. */
 export interface Settlement {
@@ -74,6 +76,8 @@ export interface Receipt {
   /** The state of the rate that the charge led to, in milliseconds. */
   readonly arrivesAt: number
   readonly startsAt: number
+  /** Default 1. */
+  readonly amount?: number
 }
 export type LedgerAnswer =
   | { readonly status: 'granted'; readonly grants: readonly Grant[] }
@@ -81,14 +85,14 @@ export type LedgerAnswer =
       readonly status: 'refused'
       readonly state: LimitState
       readonly states: readonly LimitState[]
-      /** Until one more fits if nobody else spends, in milliseconds. */
+      /** Until what is needed fits if nobody else spends, in milliseconds. */
       readonly waitMs: number
     }
 
 /** Settles what has come back, then grants all that is asked for or nothing. `now` in milliseconds, by the ledger's clock. */
 export function grantAll(books: Books, { holder, asks, settled }: LedgerRequest, now: number): LedgerAnswer {
   for (const settlement of settled) settle(books, settlement, now)
-  const standings = asks.map(({ limit }) => standOf(books, limit, now))
+  const standings = asks.map(({ limit, needed }) => standOf(books, limit, now, needed))
   const [refusing] = standings.flatMap(({ parts }) => parts).toSorted((one, other) => other.waitMs - one.waitMs)
   if (refusing !== undefined && refusing.waitMs > 0) {
     const states = standings.flatMap(({ parts }) => parts.map(({ state }) => state))
@@ -97,10 +101,10 @@ export function grantAll(books: Books, { holder, asks, settled }: LedgerRequest,
   return { status: 'granted', grants: asks.map((ask) => grantOne(books, ask, holder, now)) }
 }
 
-function grantOne(books: Books, { limit, mode, want }: Ask, holder: string, now: number): Grant {
+function grantOne(books: Books, { limit, mode, want, needed = 1 }: Ask, holder: string, now: number): Grant {
   const { account, period, available } = standOf(books, limit, now)
   const isLease = mode === 'lease' && account.leases.length < MAX_LEASES
-  const amount = isLease ? shareOf(account, holder, available, want) : 1
+  const amount = isLease ? Math.max(needed, shareOf(account, holder, available, want)) : needed
   const lease: Lease | undefined = isLease ? { id: shortName(), holder, amount, expiresAt: now + LEASE_LIFE_MS } : undefined
   const after: Account = {
     arrivesAt: limit.rate === undefined ? account.arrivesAt : advance(limit.rate, account.arrivesAt, amount, now),
@@ -115,7 +119,7 @@ function grantOne(books: Books, { limit, mode, want }: Ask, holder: string, now:
     lease: lease?.id ?? '',
     usableMs: Math.min(LEASE_USABLE_MS, period === undefined ? LEASE_USABLE_MS : period.endsAt - now),
     states: standOf(books, limit, now).parts.map(({ state }) => state),
-    receipt: { limit, arrivesAt: after.arrivesAt, startsAt: after.startsAt },
+    receipt: { limit, arrivesAt: after.arrivesAt, startsAt: after.startsAt, amount },
   }
 }
 
@@ -147,15 +151,15 @@ function settle(books: Books, { limit, lease: id, unspent }: Settlement, now: nu
   })
 }
 
-/** Gives one request back that was spent at once. A receipt of a period that is over gives nothing back. */
+/** Gives back what was spent. A receipt of a period that is over gives nothing back. */
 export function refundOne(books: Books, receipts: readonly Receipt[], now: number): void {
-  for (const { limit, arrivesAt, startsAt } of receipts) {
+  for (const { limit, arrivesAt, startsAt, amount = 1 } of receipts) {
     const account = books.get(limit.name)
     if (account === undefined) continue
     books.set(limit.name, {
       ...account,
-      arrivesAt: limit.rate === undefined ? account.arrivesAt : giveBack(limit.rate, account.arrivesAt, arrivesAt, now),
-      used: account.startsAt === startsAt ? Math.max(0, account.used - 1) : account.used,
+      arrivesAt: limit.rate === undefined ? account.arrivesAt : giveBack(limit.rate, account.arrivesAt, arrivesAt, amount, now),
+      used: account.startsAt === startsAt ? Math.max(0, account.used - amount) : account.used,
     })
   }
 }
@@ -169,12 +173,12 @@ interface Standing {
   readonly parts: readonly Part[]
 }
 
-/** The account as it is now: leases that are over are gone, a new period has begun. */
-function standOf(books: Books, limit: LimitPolicy, now: number): Standing {
+/** The account as it is now: leases that are over are gone, a new period has begun. `needed`: how many are to fit. */
+function standOf(books: Books, limit: LimitPolicy, now: number, needed = 1): Standing {
   const kept = books.get(limit.name) ?? { arrivesAt: now, startsAt: now, used: 0, leases: [] }
   const leases = kept.leases.filter(({ expiresAt }) => expiresAt > now)
-  const rate = limit.rate === undefined ? undefined : rateStanding(limit, limit.rate, kept, now)
-  const quota = limit.quota === undefined ? undefined : quotaStanding(limit, limit.quota, kept, now)
+  const rate = limit.rate === undefined ? undefined : rateStanding(limit, limit.rate, kept, needed, now)
+  const quota = limit.quota === undefined ? undefined : quotaStanding(limit, limit.quota, kept, needed, now)
   const parts = [rate?.part, quota?.part].filter((part) => part !== undefined)
   return {
     account: { ...kept, ...rate?.account, ...quota?.account, leases },
@@ -186,7 +190,7 @@ function standOf(books: Books, limit: LimitPolicy, now: number): Standing {
 
 interface Part {
   readonly state: LimitState
-  /** 0: one more fits. */
+  /** 0: what is needed fits. */
   readonly waitMs: number
 }
 
@@ -194,11 +198,12 @@ function rateStanding(
   limit: LimitPolicy,
   rate: Rate,
   { arrivesAt: kept, leases }: Account,
+  needed: number,
   now: number,
 ): { account: Pick<Account, 'arrivesAt'>; part: Part } {
   const arrivesAt = arrivalAt(rate, kept, leases, now)
-  const { remaining, resetSeconds } = standingOf(rate, arrivesAt, now)
-  const waitMs = remaining > 0 ? 0 : waitUntilOne(rate, arrivesAt, leases, now)
+  const { remaining, resetSeconds } = standingOf(rate, arrivesAt, needed, now)
+  const waitMs = remaining >= needed ? 0 : waitUntilFit(rate, arrivesAt, leases, needed, now)
   const state: LimitState = { limit, kind: 'rate', remaining, resetSeconds: Math.max(resetSeconds, Math.ceil(waitMs / 1000)) }
   return { account: { arrivesAt }, part: { state, waitMs } }
 }
@@ -207,6 +212,7 @@ function quotaStanding(
   limit: LimitPolicy,
   { count, period: kind, timeZone }: Quota,
   kept: Account,
+  needed: number,
   now: number,
 ): { period: Period; account: Pick<Account, 'startsAt' | 'used'>; part: Part } {
   // A request with an earlier time than another's counts in the other's period: none starts twice.
@@ -214,7 +220,7 @@ function quotaStanding(
   const used = kept.startsAt === period.startsAt ? kept.used : 0
   const remaining = Math.max(0, count - used)
   const state: LimitState = { limit, kind: 'quota', remaining, resetSeconds: Math.ceil((period.endsAt - now) / 1000) }
-  return { period, account: { startsAt: period.startsAt, used }, part: { state, waitMs: remaining > 0 ? 0 : period.endsAt - now } }
+  return { period, account: { startsAt: period.startsAt, used }, part: { state, waitMs: remaining >= needed ? 0 : period.endsAt - now } }
 }
 
 /** Where refill stops: what is lent beyond `rate × life` keeps as much from coming back, up to the end of each lease. */
@@ -229,9 +235,9 @@ function arrivalAt(rate: Rate, arrivesAt: number, leases: readonly Lease[], now:
   return Math.max(arrives, now, now + lentBeyondLife(rate, outstanding))
 }
 
-/** Until one fits: by the rate, once few enough are lent. */
-function waitUntilOne(rate: Rate, arrivesAt: number, leases: readonly Lease[], now: number): number {
-  const roomMs = (rate.burst - 1) * ((rate.seconds * 1000) / rate.count)
+/** Until what is needed fits: by the rate, once few enough are lent. */
+function waitUntilFit(rate: Rate, arrivesAt: number, leases: readonly Lease[], needed: number, now: number): number {
+  const roomMs = (rate.burst - needed) * ((rate.seconds * 1000) / rate.count)
   let [start, arrives] = [now, arrivesAt]
   let outstanding = leases.reduce((sum, { amount, expiresAt }) => (expiresAt > now ? sum + amount : sum), 0)
   for (const { amount, expiresAt } of byEnd(leases.filter((lease) => lease.expiresAt > now))) {

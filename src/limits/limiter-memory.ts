@@ -1,13 +1,18 @@
-import { emptyBooks, shortName, type Books, type LedgerAnswer, type LedgerRequest } from './ledger.ts'
+import { emptyBooks, shortName, type Ask, type Books, type LedgerAnswer, type LedgerRequest } from './ledger.ts'
 import type { Charge, LimitPolicy, LimitState } from './limiter.ts'
-import { createPurse, type Purse } from './purse.ts'
+import { createPurse, NOTHING, type Purse, type Spent } from './purse.ts'
 
 /** What one isolate remembers of limits: leases, refusals, and what it counts for itself. Bounded; the oldest is forgotten first. */
 export interface LimiterMemory {
   purseOf(charge: Charge, now: number): Purse
   booksOf(subject: string): Books
-  /** What to ask a subject's ledger for, with all that is to be settled there. */
-  requestFor(lacking: readonly Charge[], now: number): LedgerRequest
+  /**
+   * What to ask a subject's ledger for, with all that is to be settled there. What is here already of each charge is taken out
+   * meanwhile, so that only the rest is asked for and nobody else spends it.
+   */
+  requestFor(lacking: readonly Charge[], now: number): { readonly request: LedgerRequest; readonly taken: readonly Spent[] }
+  /** The same for requests to come: as much as there is, however little. */
+  renewalOf(charge: Charge, now: number): LedgerRequest
   remember(charge: Charge, refusal: Extract<LedgerAnswer, { status: 'refused' }>, now: number): void
   /** A refusal that is still certain. */
   refusalOf(charge: Charge, now: number): { readonly state: LimitState; readonly waitMs: number } | undefined
@@ -21,8 +26,10 @@ const REMEMBERED_MS = { request: 60_000, success: 1000 } as const
 export function createMemory(): LimiterMemory {
   const purses = new Map<string, Purse>()
   const books = new Map<string, Books>()
-  const refusals = new Map<string, { readonly until: number; readonly state: LimitState }>()
+  const refusals = new Map<string, { readonly until: number; readonly cost: number; readonly state: LimitState }>()
   let holder: string | undefined
+  /** Made within a request: there is no randomness before one. */
+  const nameOfHolder = (): string => (holder ??= shortName())
 
   const purseOf = (charge: Charge, now: number): Purse => {
     const known = purses.get(keyOf(charge))
@@ -35,28 +42,36 @@ export function createMemory(): LimiterMemory {
     purseOf,
     booksOf: (subject) => keptOrMade(books, subject, emptyBooks),
     requestFor(lacking, now) {
-      // Made within a request: there is no randomness before one.
-      holder ??= shortName()
-      return {
-        holder,
-        asks: lacking.map((charge) => {
-          const isLeased = charge.limit.consistency === 'leased'
-          return { limit: charge.limit, mode: isLeased ? 'lease' : 'spend', want: isLeased ? purseOf(charge, now).wanted(now) : 1 }
-        }),
-        settled: lacking.flatMap((charge) => (charge.limit.consistency === 'leased' ? purseOf(charge, now).takeSettled(now) : [])),
-      }
+      const settled = lacking.flatMap((charge) => (charge.limit.consistency === 'leased' ? purseOf(charge, now).takeSettled(now) : []))
+      const taken = lacking.map((charge) => (charge.limit.consistency === 'leased' ? purseOf(charge, now).take(now, charge.cost) : NOTHING))
+      const asks = lacking.map((charge, index): Ask => {
+        const { limit, cost } = charge
+        const needed = cost - (taken[index]?.amount ?? 0)
+        if (limit.consistency !== 'leased') return { limit, mode: 'spend', want: needed, needed }
+        return { limit, mode: 'lease', want: purseOf(charge, now).wanted(now, needed), needed }
+      })
+      return { request: { holder: nameOfHolder(), asks, settled }, taken }
+    },
+    renewalOf(charge, now) {
+      const purse = purseOf(charge, now)
+      const settled = purse.takeSettled(now)
+      return { holder: nameOfHolder(), asks: [{ limit: charge.limit, mode: 'lease', want: purse.wanted(now) }], settled }
     },
     remember(charge, { state, waitMs }, now) {
+      const known = refusals.get(keyOf(charge))
+      // What refuses fewer refuses more.
+      if (known !== undefined && known.until > now && known.cost < charge.cost) return
       refusals.delete(keyOf(charge))
       keptOrMade(refusals, keyOf(charge), () => ({
         state,
+        cost: charge.cost,
         until: now + Math.min(REMEMBERED_MS[charge.limit.chargeOn], Math.floor(Math.max(waitMs, pauseOf(charge.limit)))),
       }))
     },
     refusalOf(charge, now) {
       const found = refusals.get(keyOf(charge))
       // What another call has been lent meanwhile may be spent.
-      if (found === undefined || purses.get(keyOf(charge))?.has(now) === true) return undefined
+      if (found === undefined || found.cost > charge.cost || purses.get(keyOf(charge))?.has(now, charge.cost) === true) return undefined
       if (found.until > now) return { state: found.state, waitMs: found.until - now }
       refusals.delete(keyOf(charge))
       return undefined

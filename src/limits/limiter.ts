@@ -30,6 +30,8 @@ export interface Charge {
   readonly limit: LimitPolicy
   /** Stable and unambiguous, such as `consumer=acme&route=GET /orders`; never in a log or an object's name as it is. */
   readonly subject: string
+  /** As how many requests it counts, 1 to 1000: at most the limit's burst and quota, or it is never let in. */
+  readonly cost: number
 }
 
 /** How one limit stands after a request was counted, in the words of draft-ietf-httpapi-ratelimit-headers-11. */
@@ -38,7 +40,10 @@ export interface LimitState {
   readonly kind: 'rate' | 'quota'
   /** `r`: requests left. */
   readonly remaining: number
-  /** `t`: seconds until `remaining` is whole again; at 0, until one more fits, so that `Retry-After` is never earlier (RL-3). */
+  /**
+   * `t`: seconds until `remaining` is whole again; where the request, or at 0 one more, does not fit, until it does, so that
+   * `Retry-After` is never earlier (RL-3).
+   */
   readonly resetSeconds: number
 }
 

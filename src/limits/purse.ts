@@ -5,21 +5,24 @@ import type { LimitPolicy, LimitState } from './limiter.ts'
  * What one isolate has been lent of one limit of one subject. Spending is synchronous: a request that finds credit makes no call.
  */
 export interface Purse {
-  /** Whether one could be spent. `now` in milliseconds. */
-  has(now: number): boolean
-  /** Spends one. Only after `has`. */
-  spend(now: number): Spent
-  /** Puts one back that was spent for a request that was not let in, or that failed. `false`: its lease has been settled. */
-  putBack(spent: Spent): boolean
+  /** Whether `amount` (by default 1) could be spent, of one lease or of several together. `now` in milliseconds. */
+  has(now: number, amount?: number): boolean
+  /** Spends `amount` (by default 1), or as much of it as there is. */
+  spend(now: number, amount?: number): Spent
+  /** The same while the rest is asked for: its leases are not settled before `endTaking`, so that it can be put back. */
+  take(now: number, amount: number): Spent
+  endTaking(taken: Spent): void
+  /** Puts back what was spent for a request that was not let in, or that failed. Returns what is the ledger's: of leases that have been settled. */
+  putBack(spent: Spent): readonly Receipt[]
   /** The call that was on its way has brought nothing. */
   askedInVain(): void
   /** A new lease; `now`: when the call for it was sent. */
   add(grant: Grant, now: number): void
   /**
    * How much to ask for, by a call that is made now: what will be spent in a lease's time, as fast as the last one was spent.
-   * One, while another call is on its way: what many ask for at once would be more than they spend.
+   * No more than `needed` (by default 1) while another call is on its way: what many ask for at once would be more than they spend.
    */
-  wanted(now: number): number
+  wanted(now: number, needed?: number): number
   /** Whether it is time to ask for more in the background; not while a call is on its way. */
   wantsMore(now: number): boolean
   /** Leases that are over, to be told to the ledger with the next call; each is told once. */
@@ -30,15 +33,18 @@ export interface Purse {
   isIdle(now: number): boolean
 }
 export interface Spent {
-  readonly lease: string
-  readonly receipt: Receipt
+  readonly amount: number
+  readonly parts: readonly { readonly lease: string; readonly amount: number; readonly receipt: Receipt }[]
 }
+export const NOTHING: Spent = { amount: 0, parts: [] }
 
 interface Held {
   readonly id: string
   readonly granted: number
   readonly receipt: Receipt
   left: number
+  /** Calls under way that have taken some of it. */
+  takers: number
   /** By the isolate's clock, in milliseconds. */
   readonly usableUntil: number
 }
@@ -68,28 +74,49 @@ export function createPurse(limit: LimitPolicy): Purse {
   const sweep = (now: number): void => {
     for (let index = held.length - 1; index >= 0; index -= 1) {
       const lease = held[index]
-      if (lease === undefined || (lease.left > 0 && lease.usableUntil > now)) continue
+      if (lease === undefined || ((lease.left > 0 || lease.takers > 0) && lease.usableUntil > now)) continue
       held.splice(index, 1)
       if (settled.length < MAX_UNSETTLED) settled.push({ limit, lease: lease.id, unspent: lease.left })
     }
   }
   const credits = (now: number): number => held.reduce((sum, { left, usableUntil }) => (usableUntil > now ? sum + left : sum), 0)
 
+  const spend = (now: number, amount: number): Spent => {
+    let missing = amount
+    const parts: Spent['parts'][number][] = []
+    // Those that end first.
+    for (const lease of held) {
+      if (missing === 0) break
+      const taken = lease.usableUntil > now ? Math.min(lease.left, missing) : 0
+      if (taken === 0) continue
+      lease.left -= taken
+      missing -= taken
+      parts.push({ lease: lease.id, amount: taken, receipt: lease.receipt })
+    }
+    pace.count(now, amount - missing)
+    return { amount: amount - missing, parts }
+  }
+  const countTakers = ({ parts }: Spent, more: 1 | -1): void => {
+    for (const lease of held) if (parts.some((part) => part.lease === lease.id)) lease.takers += more
+  }
+
   return {
-    has: (now) => held.some(({ left, usableUntil }) => left > 0 && usableUntil > now),
-    spend(now) {
-      // The one that ends first.
-      const lease = held.find(({ left, usableUntil }) => left > 0 && usableUntil > now)
-      if (lease === undefined) throw new RangeError('nothing to spend')
-      lease.left -= 1
-      pace.count(now)
-      return { lease: lease.id, receipt: lease.receipt }
+    has: (now, amount = 1) => credits(now) >= amount,
+    spend: (now, amount = 1) => spend(now, amount),
+    take(now, amount) {
+      const taken = spend(now, amount)
+      countTakers(taken, 1)
+      return taken
     },
-    putBack({ lease: id }) {
-      // Also where its time is over: then it is told to the ledger as unspent.
-      const lease = held.find((one) => one.id === id)
-      if (lease !== undefined) lease.left += 1
-      return lease !== undefined
+    endTaking: (taken) => countTakers(taken, -1),
+    putBack({ parts }) {
+      return parts.flatMap(({ lease: id, amount, receipt }) => {
+        // Also where its time is over: then it is told to the ledger as unspent.
+        const lease = held.find((one) => one.id === id)
+        if (lease === undefined) return [{ ...receipt, amount }]
+        lease.left += amount
+        return []
+      })
     },
     askedInVain() {
       askedAt = Number.NEGATIVE_INFINITY
@@ -98,12 +125,13 @@ export function createPurse(limit: LimitPolicy): Purse {
       askedAt = Number.NEGATIVE_INFINITY
       known = { states, at: now }
       if (amount > 1) lent = amount
-      if (amount > 0 && lease !== '') held.push({ id: lease, granted: amount, receipt, left: amount, usableUntil: now + usableMs })
+      if (amount > 0 && lease !== '')
+        held.push({ id: lease, granted: amount, receipt, left: amount, takers: 0, usableUntil: now + usableMs })
     },
-    wanted(now) {
-      if (now - askedAt < ASK_AGAIN_MS) return 1
+    wanted(now, needed = 1) {
+      if (now - askedAt < ASK_AGAIN_MS) return needed
       askedAt = now
-      return Math.max(1, pace.perLease(now))
+      return Math.max(needed, pace.perLease(now))
     },
     wantsMore(now) {
       const enough = Math.min(pace.perLease(now), lent)
@@ -130,7 +158,7 @@ export function createPurse(limit: LimitPolicy): Purse {
 
 /** How much is spent in a lease's time, by what was spent in the last one to two halves of it. */
 interface Pace {
-  count(now: number): void
+  count(now: number, amount: number): void
   perLease(now: number): number
 }
 
@@ -146,9 +174,9 @@ function createPace(): Pace {
     startsAt = now
   }
   return {
-    count(now) {
+    count(now, amount) {
       turn(now)
-      current += 1
+      current += amount
     },
     perLease(now) {
       turn(now)

@@ -15,13 +15,13 @@ export type Counted =
   /** The caller has nothing that this limit counts: refused, never unlimited. */
   | { readonly status: 'unsatisfiable'; readonly limit: LimitPolicy }
 
-/** Each limit with whom it counts: of its `by` list the first entry that the caller has all parts of. */
-export function chargesOf(limits: readonly LimitPolicy[], countable: Countable): Counted {
+/** Each limit with whom it counts: of its `by` list the first entry that the caller has all parts of. `cost`: the route's. */
+export function chargesOf(limits: readonly LimitPolicy[], countable: Countable, cost = 1): Counted {
   const charges: Charge[] = []
   for (const limit of limits) {
     const subject = limit.by.map((parts) => subjectOf(parts, countable)).find((found) => found !== undefined)
     if (subject === undefined) return { status: 'unsatisfiable', limit }
-    charges.push({ limit, subject })
+    charges.push({ limit, subject, cost })
   }
   return { status: 'countable', charges }
 }

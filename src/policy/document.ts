@@ -43,6 +43,7 @@ const cors = v.union([
 const routeEntries = {
   origin: v.optional(name),
   limits: v.optional(names),
+  cost: v.optional(whole(1, 1000, 'As how many requests one counts on every limit. Default 1.')),
   forwardCredentials: v.optional(names),
   cors: v.optional(cors),
   maxBodyBytes: v.optional(whole(0, 5_000_000_000, 'Most content of a request, in bytes.')),

@@ -4,9 +4,10 @@ import type { LimitPolicy, Quota, QuotaPeriod, SubjectPart } from '../limits/lim
 import { isTimeZone } from '../limits/time-zone.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
 import type { limitSchema } from './document.ts'
-import type { Alternative } from './policy.ts'
+import type { Alternative, Route } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { present, type Reading } from './reading.ts'
+import type { RouteContext } from './route-context.ts'
 
 type Document = v.InferOutput<typeof limitSchema>
 const SECONDS = { second: 1, minute: 60, hour: 3600, day: 86_400 } as const
@@ -75,4 +76,23 @@ export function uncountableBy(
     return !limit.by.some((parts) => parts.every((part) => countable.has(part)))
   })
   return index === -1 ? undefined : index
+}
+
+/** A cost that one of the limits, the route's or a plan's, could never admit would refuse every request. */
+export function checkCost(
+  { cost, limits: own, alternatives }: Pick<Route, 'cost' | 'limits' | 'alternatives'>,
+  pointer: string,
+  { limits, plans, reading: { problems } }: RouteContext,
+): void {
+  // Only who presents a credential can be on a plan.
+  const planned = alternatives.some((alternative) => alternative.length > 0) ? plans.flatMap((plan) => plan.limits) : []
+  for (const name of new Set([...own, ...planned])) {
+    const { rate, quota } = limits.get(name) ?? {}
+    const refuse = (what: string, most: number): void => {
+      const suggestion = `a ${what} of at least ${cost}, or a cost of at most ${most}`
+      problems.error(pointer, `a cost of ${cost} never fits the limit ${JSON.stringify(name)}, whose ${what} is ${most}`, suggestion)
+    }
+    if (rate !== undefined && cost > rate.burst) refuse('burst', rate.burst)
+    if (quota !== undefined && cost > quota.count) refuse('quota', quota.count)
+  }
 }

@@ -85,6 +85,7 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
     limitNames: extension.limitNames,
     schemes: schemes.configs,
     limits: new Map(extension.limits.map((limit) => [limit.name, limit])),
+    plans: extension.plans,
     reading,
   })
   const policy: Policy = {

@@ -1,5 +1,6 @@
 import { isObject, readAs } from './closed-schema.ts'
 import { ADDITIONAL_METHOD, METHODS, operationSchema, pathItemHeadSchema, type Operation, type RouteSettings } from './document.ts'
+import { checkCost } from './parse-limits.ts'
 import { alternativesOf, checkLimits } from './parse-security.ts'
 import type { CorsConfig, Route } from './policy.ts'
 import { pointerTo } from './problems.ts'
@@ -204,15 +205,18 @@ function parseOperation(source: OperationSource, outer: readonly RouteSettings[]
   const alternatives = alternativesOf(operation, place, segments, context)
   if (settings.origin === undefined && context.defaults !== undefined)
     problems.error(place, 'no origin is set for this route', 'write x-portcullis: { defaults: { origin: ... } } at the root')
-  checkLimits(settings.limits ?? [], alternatives, extension.limits === undefined ? place : pointerTo(at, 'limits'), context)
+  const { limits = [], cost = 1 } = settings
+  const charged = { limits, cost, alternatives }
+  const placeOf = (field: 'limits' | 'cost'): string => (extension[field] === undefined ? place : pointerTo(at, field))
+  checkLimits(limits, alternatives, placeOf('limits'), context)
+  checkCost(charged, placeOf('cost'), context)
   const route: Route = {
     id,
     method,
     template: context.basePath + path,
     basePath: context.basePath,
-    alternatives,
+    ...charged,
     origin: settings.origin ?? '',
-    limits: settings.limits ?? [],
     forwardCredentials: settings.forwardCredentials ?? [],
     ...present('maxBodyBytes', settings.maxBodyBytes),
     ...present('cors', corsOf(settings.cors)),

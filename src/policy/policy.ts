@@ -36,6 +36,8 @@ export interface Route {
   readonly origin: string
   /** Names of limits. */
   readonly limits: readonly string[]
+  /** As how many requests one counts on each of its limits. */
+  readonly cost: number
   /** Schemes whose carriers reach the origin. */
   readonly forwardCredentials: readonly string[]
   readonly maxBodyBytes?: number

@@ -1,6 +1,7 @@
 import type { LimitPolicy } from '../limits/limiter.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
 import type { RouteSettings, SecurityRequirements } from './document.ts'
+import type { PlanConfig } from './policy.ts'
 import type { Reading } from './reading.ts'
 
 /** What routes refer to. Names are those declared, whether or not what they name holds. */
@@ -15,5 +16,6 @@ export interface RouteContext {
   readonly limitNames: ReadonlySet<string>
   readonly schemes: ReadonlyMap<string, SchemeConfig>
   readonly limits: ReadonlyMap<string, LimitPolicy>
+  readonly plans: readonly PlanConfig[]
   readonly reading: Reading
 }

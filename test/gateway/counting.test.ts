@@ -59,7 +59,7 @@ describe('what is used once', () => {
     expect(gate.forwarded).toHaveLength(1)
   })
 
-  /** A signed route with a quota of two a minute. */
+  /** A signed route with a quota of two a minute, and one whose requests cost two. */
   const metered = () =>
     createTestGate({
       startAt: NOW,
@@ -75,9 +75,24 @@ describe('what is used once', () => {
           consumers: { acme: { signingKeys: [{ keyid: 'acme-1', secret: '${SECRET}' }] } }, // oxlint-disable-line no-template-curly-in-string -- a placeholder
         },
         components: { securitySchemes: { signed: { type: 'http', scheme: 'Signature', 'x-portcullis': { kind: 'http-signature' } } } },
-        paths: { '/': { post: { security: [{ signed: [] }], 'x-portcullis': { limits: ['two'] } } } },
+        paths: {
+          '/': { post: { security: [{ signed: [] }], 'x-portcullis': { limits: ['two'] } } },
+          '/dear': { post: { security: [{ signed: [] }], 'x-portcullis': { limits: ['two'], cost: 2 } } },
+        },
       },
     })
+
+  test('a route’s cost is charged whole or not at all, and a cheaper route still gets what is left', async () => {
+    const gate = metered()
+    const to = async (path: string): Promise<Response> => gate.fetch(await prepare(gate, send(gate, 'POST', path, '{}'), [signed()]))
+    const [cheap, dear, cheaper] = [await to('/'), await to('/dear'), await to('/')]
+    expect([cheap.headers.get('ratelimit'), dear.headers.get('ratelimit')]).toEqual(['"two";r=1;t=60', '"two";r=1;t=60'])
+    expect(statusesOf([cheap, dear, cheaper])).toEqual([200, 429, 200])
+    gate.advance(60)
+    const answers = [await to('/dear'), await to('/')]
+    expect(answers[0]?.headers.get('ratelimit')).toBe('"two";r=0;t=60')
+    expect(statusesOf(answers)).toEqual([200, 429])
+  })
 
   test('a replay never reaches the quota of its victim', async () => {
     const gate = metered()

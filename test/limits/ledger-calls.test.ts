@@ -32,7 +32,7 @@ function faulty(faults: readonly { readonly when: 'before' | 'after'; readonly e
   return { limiter: createLedgerLimiter(namespace), names, calls: () => calls }
 }
 const admit = async ({ limiter }: ReturnType<typeof faulty>): Promise<Admission> =>
-  limiter.admit([{ limit: quota, subject: 'consumer=acme' }], NOW, () => undefined)
+  limiter.admit([{ limit: quota, subject: 'consumer=acme', cost: 1 }], NOW, () => undefined)
 
 describe('createLedgerLimiter(), when calls fail', () => {
   test('a retryable failure is tried once more, with a new stub', async () => {

@@ -14,7 +14,7 @@ const { LEDGER } = env as unknown as Bindings
 const calls = limitOf({ name: 'calls', rate: { count: 2, seconds: 1, burst: 2 }, chargeOn: 'request' })
 const monthly = limitOf({ name: 'monthly', quota: { count: 100, period: 'month' }, chargeOn: 'success' })
 const one = limitOf({ name: 'one', quota: { count: 1, period: 'month' }, chargeOn: 'success' })
-const chargeOf = (limit: LimitPolicy, subject: string): Charge => ({ limit, subject })
+const chargeOf = (limit: LimitPolicy, subject: string, cost = 1): Charge => ({ limit, subject, cost })
 const newSubject = (): string => `consumer=${crypto.randomUUID()}`
 const ignore = (): void => undefined
 const admit = async (limiter: Limiter, charges: readonly Charge[], now = Date.now()): Promise<Admission> =>

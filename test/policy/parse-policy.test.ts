@@ -141,6 +141,13 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
   ['a subject that is none', limit({ by: ['user'] }), `${X}/limits/calls/by/0`, /expected address/u],
   ['a subject joined to itself', limit({ by: ['route*route', 'address'] }), `${X}/limits/calls/by/0`, /twice/u],
   ['nothing to count by', limit({ by: [] }), `${X}/limits/calls/by`, /empty/u],
+  ['a cost of 0', get({ 'x-portcullis': { cost: 0 } }), `${G}/x-portcullis/cost`, /at least 1/u],
+  ['a cost over 1000', get({ 'x-portcullis': { cost: 1001 } }), `${G}/x-portcullis/cost`, /at most 1000/u],
+  ['a cost of a half', get({ 'x-portcullis': { cost: 1.5 } }), `${G}/x-portcullis/cost`, /whole/u],
+  ['a cost that no burst admits', (d) => { limit({ rate: '100/second', burst: 4 })(d); get({ 'x-portcullis': { limits: ['calls'], cost: 5 } })(d) }, `${G}/x-portcullis/cost`, /cost of 5 never fits the limit "calls", whose burst is 4/u],
+  ['a cost that no quota admits', (d) => { limit({ rate: '9/second', quota: '4/day' })(d); get({ 'x-portcullis': { limits: ['calls'], cost: 5 } })(d) }, `${G}/x-portcullis/cost`, /whose quota is 4/u],
+  ['a cost that a plan never admits', (d) => { limit({ rate: '4/second' })(d); ours({ plans: { free: { limits: ['calls'] } } })(d); get({ 'x-portcullis': { limits: [], cost: 5 } })(d) }, `${G}/x-portcullis/cost`, /whose burst is 4/u],
+  ['a cost of the defaults that a route’s limit never admits', (d) => { limit({ rate: '4/second' })(d); d['x-portcullis'].defaults.cost = 5; get({ 'x-portcullis': { limits: ['calls'] } })(d) }, G, /whose burst is 4/u],
   ['an unknown limit of a route', get({ 'x-portcullis': { limits: ['cals'] } }), `${G}/x-portcullis/limits/0`, /unknown limit "cals"/u],
   ['an unknown limit of a plan', ours({ plans: { free: { limits: ['cals'] } } }), `${X}/plans/free/limits/0`, /unknown limit/u],
   ['an unknown limit of the defaults', ours({ defaults: { origin: 'main', limits: ['cals'] } }), `${X}/defaults/limits/0`, /unknown limit/u],
@@ -318,6 +325,7 @@ describe('parsePolicy()', () => {
       alternatives: [[{ scheme: 'user', scopes: ['read'] }], [{ scheme: 'app', scopes: [] }], [{ scheme: 'service', scopes: [] }]],
       origin: 'main',
       limits: ['shield', 'calls'],
+      cost: 1,
       forwardCredentials: [],
     })
   })
@@ -402,6 +410,18 @@ describe('parsePolicy()', () => {
     ['1/31 days', { count: 1, seconds: 2_678_400 }],
   ])('rate %s', (rate, expected) => {
     expect(policyOf(limit({ rate })).limits[0]?.rate).toEqual({ ...expected, burst: expected.count })
+  })
+
+  test('a cost is 1, or what the root, the path or the operation says; a limit of just as much admits it', () => {
+    const policy = policyOf((d) => {
+      limit({ rate: '5/second', quota: '5/day' })(d)
+      d['x-portcullis'].defaults.cost = 3
+      get({ 'x-portcullis': { limits: ['calls'], cost: 5 } })(d)
+      d.paths['/status']['x-portcullis'] = { cost: 2 }
+    })
+    expect(policy.routes.find(({ template }) => template.endsWith('/status'))?.cost).toBe(2)
+    expect(policy.routes.map(({ cost }) => cost)).toEqual(expect.arrayContaining([5, 3, 2]))
+    expect(policyOf(() => undefined).routes.every(({ cost }) => cost === 1)).toBe(true)
   })
 
   test('a quota keeps its time zone', () => {

@@ -4,7 +4,7 @@ import type { Route } from '../../src/policy/policy.ts'
 import { createRouter } from '../../src/policy/router.ts'
 
 const route = (template: string, method = 'GET'): Route => ({
-  id: `${method} ${template}`, method, template, basePath: '', alternatives: [[]], origin: 'o', limits: [], forwardCredentials: [],
+  id: `${method} ${template}`, method, template, basePath: '', alternatives: [[]], origin: 'o', limits: [], cost: 1, forwardCredentials: [],
 }) // prettier-ignore
 const matcher = (...templates: string[]) => {
   const router = createRouter(templates.map((template) => route(template)))
