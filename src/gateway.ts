@@ -102,7 +102,8 @@ export function createGateway(parts: GatewayParts): Gateway {
       ...(caller.consumer === undefined ? {} : { consumer: caller.consumer }),
       ...(address === undefined ? {} : { address }),
     }
-    const counted = chargesOf(limitsFor(linkedRoute, caller), countable, linkedRoute.route.cost)
+    const limits = linked.limitsOfConsumer(limitsFor(linkedRoute, caller), caller.consumer)
+    const counted = chargesOf(limits, countable, linkedRoute.route.cost)
     if (counted.status === 'unsatisfiable') return { refusal: { at: 'uncountable', limit: counted.limit.name } }
     const { charges } = counted
     const early = charges.length === 0 ? undefined : limiter.refuseEarly(charges, context.now)

@@ -123,15 +123,18 @@ export const pathItemHeadSchema = closed(
 const LIMIT_RATE = /^[1-9][0-9]{0,9}\/(?:[1-9][0-9]{0,5} )?(?:second|minute|hour|day)s?$/u
 const LIMIT_QUOTA = /^[1-9][0-9]{0,11}\/(?:minute|hour|day|week|month|year)$/u
 const SUBJECT = /^(?:address|consumer|subject|credential|route)(?:\*(?:address|consumer|subject|credential|route))*$/u
+const limitNumbers = {
+  rate: v.optional(v.pipe(v.string(), v.regex(LIMIT_RATE, 'expected such as "20/second" or "100/10 seconds" (second, minute, hour, day)'))),
+  burst: v.optional(whole(1, 1_000_000_000, 'Most requests at once. Default: the count of the rate.')),
+  quota: v.optional(v.pipe(v.string(), v.regex(LIMIT_QUOTA, 'expected such as "1000000/month" (minute, hour, day, week, month, year)'))),
+}
 export const limitSchema = closed({
   by: v.pipe(
     v.array(v.pipe(v.string(), v.regex(SUBJECT, 'expected address, consumer, subject, credential or route, or several joined by "*"'))),
     v.minLength(1, 'must not be empty'),
     v.maxLength(5),
   ),
-  rate: v.optional(v.pipe(v.string(), v.regex(LIMIT_RATE, 'expected such as "20/second" or "100/10 seconds" (second, minute, hour, day)'))),
-  burst: v.optional(whole(1, 1_000_000_000, 'Most requests at once. Default: the count of the rate.')),
-  quota: v.optional(v.pipe(v.string(), v.regex(LIMIT_QUOTA, 'expected such as "1000000/month" (minute, hour, day, week, month, year)'))),
+  ...limitNumbers,
   timeZone: v.optional(v.pipe(text, v.description("Whose calendar the quota's period follows, such as Europe/Berlin. Default UTC."))),
   chargeOn: v.optional(v.picklist(['request', 'success'])),
   consistency: v.optional(v.picklist(['leased', 'strict', 'local'])),
@@ -141,8 +144,11 @@ export const planSchema = closed({ scopes: v.optional(scopes), limits: v.optiona
 
 const identityEntries = { uri: v.optional(text), dns: v.optional(text), subject: v.optional(text), sha256: v.optional(text) }
 const jwk = closed({ kty: v.literal('OKP'), crv: v.literal('Ed25519'), x: text }, { ignored: ['kid', 'use', 'alg', 'key_ops'] })
+const ownNumbers = closed(limitNumbers)
+export type OwnNumbers = v.InferOutput<typeof ownNumbers>
 export const consumerSchema = closed({
   plan: v.optional(name),
+  limits: v.optional(named(ownNumbers, NAME, 'a limit')),
   clients: v.optional(v.array(closed({ issuer: text, clientId: text }))),
   certificates: v.optional(v.array(closed(identityEntries))),
   keys: v.optional(v.array(closed({ id: name, hash: text, scopes: v.optional(scopes), plan: v.optional(name) }))),

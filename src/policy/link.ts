@@ -27,6 +27,8 @@ export interface LinkedPolicy {
   /** Each scheme alone, for `unknownPaths: authenticate`. */
   readonly anyScheme: readonly Requirement[]
   readonly limitsOfPlan: ReadonlyMap<string, readonly LimitPolicy[]>
+  /** The limits with the numbers that are the consumer's own. */
+  limitsOfConsumer(limits: readonly LimitPolicy[], consumer: string | undefined): readonly LimitPolicy[]
 }
 
 function createAuthenticator(config: SchemeConfig, dependencies: SchemeDependencies): Authenticator {
@@ -80,8 +82,15 @@ export function linkPolicy(policy: Policy, dependencies: SchemeDependencies): Li
       stripped: carriersToStrip(alone, new Set([...route.forwardCredentials, ...origin.forwardCredentials])),
     }
   }
+  const numbered = new Map(
+    (policy.consumers ?? []).map((consumer) => [consumer.name, new Map(consumer.limits.map((limit) => [limit.name, limit]))]),
+  )
   return {
     policy,
+    limitsOfConsumer(given, consumer) {
+      const own = consumer === undefined ? undefined : numbered.get(consumer)
+      return own === undefined || own.size === 0 ? given : given.map((limit) => own.get(limit.name) ?? limit)
+    },
     routes: new Map(policy.routes.map((route) => [route, linkRoute(route)])),
     anyScheme,
     limitsOfPlan: new Map(policy.plans.map((plan) => [plan.name, plan.limits.map((name) => lookUp(limits, name))])),

@@ -1,7 +1,9 @@
 import type * as v from 'valibot'
 import { decodeBase64, decodeBase64Url } from '../http/base64url.ts'
+import type { LimitPolicy } from '../limits/limiter.ts'
 import type { consumerSchema } from './document.ts'
 import { parseIdentity } from './parse-certificates.ts'
+import { withNumbers } from './parse-limits.ts'
 import type { ConsumerConfig } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { checkName, isOpen, present, type Reading } from './reading.ts'
@@ -9,18 +11,31 @@ import { checkName, isOpen, present, type Reading } from './reading.ts'
 type Document = v.InferOutput<typeof consumerSchema>
 const MIN_SECRET_BYTES = 32
 
+/** What a consumer refers to. Names are those declared, whether or not what they name holds. */
+interface Declared {
+  readonly plans: ReadonlySet<string>
+  readonly limitNames: ReadonlySet<string>
+  readonly limits: readonly LimitPolicy[]
+}
+
 export function parseConsumer(
   name: string,
   document: Document,
   pointer: string,
-  plans: ReadonlySet<string>,
+  { plans, limitNames, limits }: Declared,
   reading: Reading,
 ): ConsumerConfig {
   const { problems } = reading
   if (document.plan !== undefined) checkName(document.plan, plans, 'plan', pointerTo(pointer, 'plan'), problems)
+  const own = Object.entries(document.limits ?? {}).flatMap(([limit, numbers]) => {
+    const place = pointerTo(pointer, 'limits', limit)
+    const declared = checkName(limit, limitNames, 'limit', place, problems) ? limits.find((one) => one.name === limit) : undefined
+    return declared === undefined ? [] : [withNumbers(declared, numbers, place, reading)]
+  })
   return {
     name,
     ...present('plan', document.plan),
+    limits: own,
     clients: document.clients ?? [],
     certificates: (document.certificates ?? []).map((identity, index) =>
       parseIdentity(identity, pointerTo(pointer, 'certificates', index), reading),

@@ -3,7 +3,7 @@ import { isZoned } from '../limits/calendar-quota.ts'
 import type { LimitPolicy, Quota, QuotaPeriod, SubjectPart } from '../limits/limiter.ts'
 import { isTimeZone } from '../limits/time-zone.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
-import type { limitSchema } from './document.ts'
+import type { limitSchema, OwnNumbers } from './document.ts'
 import type { Alternative, Route } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { present, type Reading } from './reading.ts'
@@ -31,6 +31,29 @@ export function parseLimit(name: string, document: Document, pointer: string, re
     consistency: document.consistency ?? 'leased',
     onOutage: document.onOutage ?? (quota === undefined ? 'local' : 'closed'),
   }
+}
+
+/** A limit with a consumer's own numbers. */
+export function withNumbers(limit: LimitPolicy, numbers: OwnNumbers, pointer: string, reading: Reading): LimitPolicy {
+  checkNumbers(limit, numbers, pointer, reading)
+  const { rate, burst, quota } = numbers
+  const rated = limit.rate === undefined || burst === undefined ? limit.rate : { ...limit.rate, burst }
+  const timeZone = limit.quota?.timeZone
+  return {
+    ...limit,
+    ...present('rate', rate === undefined ? rated : parseRate(rate, burst, pointerTo(pointer, 'rate'), reading)),
+    ...present('quota', quota === undefined ? limit.quota : parseQuota(quota, timeZone, pointerTo(pointer, 'quota'), reading)),
+  }
+}
+
+/** What the limit counts must be the consumer's alone: an account that others share has one measure. */
+function checkNumbers(limit: LimitPolicy, { rate, burst, quota }: OwnNumbers, pointer: string, { problems }: Reading): void {
+  const [first = []] = limit.by
+  const isOwn = limit.by.every((parts) => parts.includes('consumer')) || (first.includes('consumer') && !first.includes('address'))
+  if (!isOwn) problems.error(pointer, 'this limit does not count by consumer: others share what it counts', 'by: [consumer, ...]')
+  if ((rate ?? burst ?? quota) === undefined) problems.error(pointer, 'it replaces nothing')
+  if ((rate ?? burst) !== undefined && limit.rate === undefined) problems.error(pointer, 'the limit has no rate to replace')
+  if (quota !== undefined && limit.quota === undefined) problems.error(pointer, 'the limit has no quota to replace')
 }
 
 /** What means something only beside something else. */
@@ -82,17 +105,25 @@ export function uncountableBy(
 export function checkCost(
   { cost, limits: own, alternatives }: Pick<Route, 'cost' | 'limits' | 'alternatives'>,
   pointer: string,
-  { limits, plans, reading: { problems } }: RouteContext,
+  { limits, plans, consumers, reading: { problems } }: RouteContext,
 ): void {
-  // Only who presents a credential can be on a plan.
-  const planned = alternatives.some((alternative) => alternative.length > 0) ? plans.flatMap((plan) => plan.limits) : []
-  for (const name of new Set([...own, ...planned])) {
-    const { rate, quota } = limits.get(name) ?? {}
+  // Only who presents a credential can be on a plan, or a consumer.
+  const isOpenOnly = alternatives.every((alternative) => alternative.length === 0)
+  const names = new Set([...own, ...(isOpenOnly ? [] : plans.flatMap((plan) => plan.limits))])
+  const check = ({ name, rate, quota }: LimitPolicy, whose: string): void => {
     const refuse = (what: string, most: number): void => {
       const suggestion = `a ${what} of at least ${cost}, or a cost of at most ${most}`
-      problems.error(pointer, `a cost of ${cost} never fits the limit ${JSON.stringify(name)}, whose ${what} is ${most}`, suggestion)
+      problems.error(
+        pointer,
+        `a cost of ${cost} never fits the limit ${JSON.stringify(name)}, whose ${what} is ${most}${whose}`,
+        suggestion,
+      )
     }
     if (rate !== undefined && cost > rate.burst) refuse('burst', rate.burst)
     if (quota !== undefined && cost > quota.count) refuse('quota', quota.count)
   }
+  for (const limit of limits.values()) if (names.has(limit.name)) check(limit, '')
+  if (isOpenOnly) return
+  for (const { name, limits: numbered } of consumers)
+    for (const limit of numbered) if (names.has(limit.name)) check(limit, ` for the consumer ${JSON.stringify(name)}`)
 }

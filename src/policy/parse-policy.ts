@@ -86,6 +86,7 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
     schemes: schemes.configs,
     limits: new Map(extension.limits.map((limit) => [limit.name, limit])),
     plans: extension.plans,
+    consumers: extension.consumers ?? [],
     reading,
   })
   const policy: Policy = {
@@ -190,7 +191,7 @@ function readExtension(value: unknown, schemeNames: ReadonlySet<string>, reading
     return { name, ...present('scopes', document.scopes), limits: document.limits ?? [] }
   })
   const consumers = part('consumers', consumerSchema, (name, document, place): ConsumerConfig =>
-    parseConsumer(name, document, place, plans.names, reading),
+    parseConsumer(name, document, place, { plans: plans.names, limitNames: limits.names, limits: limits.values }, reading),
   )
   checkDistinct(consumers.values, pointerTo(ROOT, 'consumers'), reading)
   const defaults = readOptional(routeSettingsSchema, parts['defaults'], pointerTo(ROOT, 'defaults'), reading)

@@ -89,6 +89,8 @@ export interface PlanConfig {
 export interface ConsumerConfig {
   readonly name: string
   readonly plan?: string
+  /** Limits whose numbers are other ones for this consumer. */
+  readonly limits: readonly LimitPolicy[]
   readonly clients: readonly { readonly issuer: string; readonly clientId: string }[]
   readonly certificates: readonly { readonly uri?: string; readonly dns?: string; readonly subject?: string; readonly sha256?: string }[]
   /** `hash`: `hmac-sha256:` and 64 hexadecimal digits. */

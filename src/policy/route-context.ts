@@ -1,7 +1,7 @@
 import type { LimitPolicy } from '../limits/limiter.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
 import type { RouteSettings, SecurityRequirements } from './document.ts'
-import type { PlanConfig } from './policy.ts'
+import type { ConsumerConfig, PlanConfig } from './policy.ts'
 import type { Reading } from './reading.ts'
 
 /** What routes refer to. Names are those declared, whether or not what they name holds. */
@@ -17,5 +17,6 @@ export interface RouteContext {
   readonly schemes: ReadonlyMap<string, SchemeConfig>
   readonly limits: ReadonlyMap<string, LimitPolicy>
   readonly plans: readonly PlanConfig[]
+  readonly consumers: readonly ConsumerConfig[]
   readonly reading: Reading
 }

@@ -10,6 +10,7 @@ const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, in
 
 const consumer = (name: string, overrides: Partial<ConsumerConfig> = {}): ConsumerConfig => ({
   name,
+  limits: [],
   clients: [],
   certificates: [],
   keys: [],

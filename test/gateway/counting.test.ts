@@ -60,7 +60,7 @@ describe('what is used once', () => {
   })
 
   /** A signed route with a quota of two a minute, and one whose requests cost two. */
-  const metered = () =>
+  const metered = (own: Readonly<Record<string, unknown>> = {}) =>
     createTestGate({
       startAt: NOW,
       values: { SECRET: 'Yw9s2Qm7Lr4Tb6Xk1Zp8Hd3Nf5Vc0Jg2Ae7Ui4Oo6Rs' },
@@ -72,7 +72,7 @@ describe('what is used once', () => {
           origins: { main: { url: 'https://origin.example' } },
           defaults: { origin: 'main' },
           limits: { two: { by: ['consumer'], quota: '2/minute', chargeOn: 'request' } },
-          consumers: { acme: { signingKeys: [{ keyid: 'acme-1', secret: '${SECRET}' }] } }, // oxlint-disable-line no-template-curly-in-string -- a placeholder
+          consumers: { acme: { signingKeys: [{ keyid: 'acme-1', secret: '${SECRET}' }], ...own } }, // oxlint-disable-line no-template-curly-in-string -- a placeholder
         },
         components: { securitySchemes: { signed: { type: 'http', scheme: 'Signature', 'x-portcullis': { kind: 'http-signature' } } } },
         paths: {
@@ -92,6 +92,14 @@ describe('what is used once', () => {
     const answers = [await to('/dear'), await to('/')]
     expect(answers[0]?.headers.get('ratelimit')).toBe('"two";r=0;t=60')
     expect(statusesOf(answers)).toEqual([200, 429])
+  })
+
+  test('a consumer’s own numbers hold for it', async () => {
+    const gate = metered({ limits: { two: { quota: '3/minute' } } })
+    const answers = []
+    for (let sent = 0; sent < 4; sent += 1) answers.push(await gate.fetch(await prepare(gate, send(gate, 'POST', '/', '{}'), [signed()])))
+    expect(statusesOf(answers)).toEqual([200, 200, 200, 429])
+    expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"two";q=3;w=60')
   })
 
   test('a replay never reaches the quota of its victim', async () => {

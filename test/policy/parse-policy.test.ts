@@ -148,6 +148,11 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
   ['a cost that no quota admits', (d) => { limit({ rate: '9/second', quota: '4/day' })(d); get({ 'x-portcullis': { limits: ['calls'], cost: 5 } })(d) }, `${G}/x-portcullis/cost`, /whose quota is 4/u],
   ['a cost that a plan never admits', (d) => { limit({ rate: '4/second' })(d); ours({ plans: { free: { limits: ['calls'] } } })(d); get({ 'x-portcullis': { limits: [], cost: 5 } })(d) }, `${G}/x-portcullis/cost`, /whose burst is 4/u],
   ['a cost of the defaults that a route’s limit never admits', (d) => { limit({ rate: '4/second' })(d); d['x-portcullis'].defaults.cost = 5; get({ 'x-portcullis': { limits: ['calls'] } })(d) }, G, /whose burst is 4/u],
+  ['numbers of an unknown limit', ours({ consumers: { acme: { limits: { cals: { rate: '1/second' } } } } }), `${X}/consumers/acme/limits/cals`, /unknown limit/u],
+  ['numbers of a limit that others share', (d) => { limit({ by: ['address', 'consumer'] })(d); ours({ consumers: { acme: { limits: { calls: { burst: 1 } } } } })(d) }, `${X}/consumers/acme/limits/calls`, /does not count by consumer/u],
+  ['numbers that replace nothing', (d) => { limit({ by: ['consumer', 'subject'] })(d); ours({ consumers: { acme: { limits: { calls: {} } } } })(d) }, `${X}/consumers/acme/limits/calls`, /replaces nothing/u],
+  ['a quota for a limit without one', (d) => { limit({ by: ['consumer', 'subject'] })(d); ours({ consumers: { acme: { limits: { calls: { quota: '1/day' } } } } })(d) }, `${X}/consumers/acme/limits/calls`, /no quota/u],
+  ['a cost that a consumer’s own burst never admits', (d) => { limit({ by: ['consumer', 'subject'] })(d); ours({ consumers: { acme: { limits: { calls: { burst: 4 } } } } })(d); get({ 'x-portcullis': { limits: ['calls'], cost: 5 } })(d) }, `${G}/x-portcullis/cost`, /whose burst is 4 for the consumer "acme"/u],
   ['an unknown limit of a route', get({ 'x-portcullis': { limits: ['cals'] } }), `${G}/x-portcullis/limits/0`, /unknown limit "cals"/u],
   ['an unknown limit of a plan', ours({ plans: { free: { limits: ['cals'] } } }), `${X}/plans/free/limits/0`, /unknown limit/u],
   ['an unknown limit of the defaults', ours({ defaults: { origin: 'main', limits: ['cals'] } }), `${X}/defaults/limits/0`, /unknown limit/u],
@@ -316,7 +321,7 @@ describe('parsePolicy()', () => {
         onOutage: 'local',
       },
     ])
-    expect(policy.consumers).toEqual([{ name: 'acme', plan: 'free', clients: [], certificates: [], keys: [], signingKeys: [] }])
+    expect(policy.consumers).toEqual([{ name: 'acme', plan: 'free', limits: [], clients: [], certificates: [], keys: [], signingKeys: [] }])
     expect(policy.routes[0]).toEqual({
       id: 'GET /orders/{id}',
       method: 'GET',
@@ -422,6 +427,19 @@ describe('parsePolicy()', () => {
     expect(policy.routes.find(({ template }) => template.endsWith('/status'))?.cost).toBe(2)
     expect(policy.routes.map(({ cost }) => cost)).toEqual(expect.arrayContaining([5, 3, 2]))
     expect(policyOf(() => undefined).routes.every(({ cost }) => cost === 1)).toBe(true)
+  })
+
+  test('a consumer’s own numbers replace those of the limit, and nothing else', () => {
+    const ownOf = (own: object) =>
+      policyOf((d) => {
+        limit({ by: ['consumer', 'subject'], rate: '5/second', burst: 9, quota: '5/day', timeZone: 'Europe/Berlin' })(d)
+        ours({ consumers: { acme: { limits: { calls: own } } } })(d)
+      })
+    const { limits, consumers } = ownOf({ quota: '7/day' })
+    const [calls] = limits
+    expect(consumers?.[0]?.limits).toEqual([{ ...calls, quota: { count: 7, period: 'day', timeZone: 'Europe/Berlin' } }])
+    expect(ownOf({ rate: '6/second' }).consumers?.[0]?.limits).toEqual([{ ...calls, rate: { count: 6, seconds: 1, burst: 6 } }])
+    expect(ownOf({ burst: 3 }).consumers?.[0]?.limits).toEqual([{ ...calls, rate: { count: 5, seconds: 1, burst: 3 } }])
   })
 
   test('a quota keeps its time zone', () => {
