@@ -64,6 +64,8 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
   let refreshingSince = Number.NEGATIVE_INFINITY
   let keptFreshAt = Number.NEGATIVE_INFINITY
   let failedAt = Number.NEGATIVE_INFINITY
+  /** True once this isolate has put something into the feed that it has not read back. */
+  let isBehind = false
 
   const clock = (asked: Asked): number => options.now?.() ?? asked.now
 
@@ -152,6 +154,11 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
 
   return {
     snapshot(now, defer, authority) {
+      if (isBehind) {
+        isBehind = false
+        // From the object itself: a copy of the data centre may be older.
+        return refreshNow({ now, authority: undefined }, defer)
+      }
       const asked = { now, authority }
       const age = now - asOf
       // Somewhat negative: the request began before the read that others did meanwhile.
@@ -171,6 +178,7 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
       refreshLater({ now, authority }, defer)
     },
     async announce(authority) {
+      isBehind = true
       await share?.forgetHead(authority)
     },
   }

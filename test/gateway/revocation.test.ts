@@ -72,6 +72,14 @@ describe('POST /.portcullis/admin/v1/revocations', () => {
     expect((await busy.answer(order(good.key))).status).toBe(200)
   })
 
+  test('at once in the isolate that took it', async () => {
+    const busy = isolate(() => NOW)
+    const stolen = await apiKey({ consumer: 'acme' })
+    expect((await busy.answer(order(stolen.key))).status).toBe(200)
+    expect((await busy.answer(await post({ type: 'key', id: stolen.id }))).status).toBe(201)
+    expect(await codeOf(await busy.answer(order(stolen.key)))).toBe('401 credential-revoked')
+  })
+
   test('a consumer: all that it had, and nothing that it gets afterwards', async () => {
     const before = await apiKey({ consumer: 'globex' })
     expect((await isolate(() => NOW + 1000).answer(await post({ type: 'consumer', id: 'globex' }))).status).toBe(201)
