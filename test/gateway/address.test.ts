@@ -8,19 +8,10 @@ import { createGate } from '../../src/gate.ts'
 import { createRevocationsOf, type ReadFeed } from '../../src/revocation/feed-client.ts'
 import type { Revocation, Revocations } from '../../src/revocation/revocations.ts'
 import { NOW } from '../support/authenticators.ts'
-import { codeOf, createOrdersGate, get, key, prepare } from '../support/orders.ts'
+import { codeOf, createOrdersGate, get, key, prepare, VALUES } from '../support/orders.ts'
 
-const ROOT = 'test:8yQm1vR5nZ3kX7wT2bL9cJ4hG6fD0sA-qWeRtYuIoP0'
+const ROOT = VALUES.PORTCULLIS_ROOT_KEY
 const HOST = 'https://api.example.com'
-const VALUES = {
-  ORDERS_ORIGIN: 'https://orders.internal.example',
-  ISSUER: 'https://idp.example.com',
-  CA_SKI: '0'.repeat(40),
-  ACME_SIGNING_SECRET: 'Yw9s2Qm7Lr4Tb6Xk1Zp8Hd3Nf5Vc0Jg2Ae7Ui4Oo6Rs',
-  PORTCULLIS_ROOT_KEY: ROOT,
-  PORTCULLIS_GATEWAY: 'test',
-  PORTCULLIS_ENVIRONMENT: 'test',
-}
 const [PROTECTED, OPEN] = ['/v1/orders/1', '/v1/status']
 const [BAD, GOOD] = ['192.0.2.7', '192.0.2.8']
 const BLOCKED = '403 address-blocked'

@@ -7,17 +7,8 @@ import { createMemoryLimiter } from '../../src/limits/memory-limiter.ts'
 import { createMemoryReplay } from '../../src/replay/replay-store.ts'
 import { createMemoryRevocations } from '../../src/revocation/memory-revocations.ts'
 import { NOW } from '../support/authenticators.ts'
-import { codeOf, createOrdersGate, get, key, prepare, send, signed, token } from '../support/orders.ts'
+import { codeOf, createOrdersGate, get, key, prepare, send, signed, token, VALUES } from '../support/orders.ts'
 
-const VALUES = {
-  ORDERS_ORIGIN: 'https://orders.internal.example',
-  ISSUER: 'https://idp.example.com',
-  CA_SKI: '0'.repeat(40),
-  ACME_SIGNING_SECRET: 'Yw9s2Qm7Lr4Tb6Xk1Zp8Hd3Nf5Vc0Jg2Ae7Ui4Oo6Rs',
-  PORTCULLIS_ROOT_KEY: 'test:8yQm1vR5nZ3kX7wT2bL9cJ4hG6fD0sA-qWeRtYuIoP0',
-  PORTCULLIS_GATEWAY: 'test',
-  PORTCULLIS_ENVIRONMENT: 'test',
-}
 const down = async (): Promise<never> => {
   throw new Error('down')
 }

@@ -6,19 +6,10 @@ import { issueKey, type KeyOptions } from '../../src/credentials/key-format.ts'
 import { parseRootSecret } from '../../src/credentials/root-secret.ts'
 import { createGate, type Gate } from '../../src/gate.ts'
 import { NOW } from '../support/authenticators.ts'
-import { codeOf, createOrdersGate, get, key, prepare, token } from '../support/orders.ts'
+import { codeOf, createOrdersGate, get, key, prepare, token, VALUES } from '../support/orders.ts'
 
-const ROOT = 'test:8yQm1vR5nZ3kX7wT2bL9cJ4hG6fD0sA-qWeRtYuIoP0'
+const ROOT = VALUES.PORTCULLIS_ROOT_KEY
 const root = parseRootSecret(ROOT, { gateway: 'test', environment: 'test' })
-const values = {
-  ORDERS_ORIGIN: 'https://orders.internal.example',
-  ISSUER: 'https://idp.example.com',
-  CA_SKI: '0'.repeat(40),
-  ACME_SIGNING_SECRET: 'Yw9s2Qm7Lr4Tb6Xk1Zp8Hd3Nf5Vc0Jg2Ae7Ui4Oo6Rs',
-  PORTCULLIS_ROOT_KEY: ROOT,
-  PORTCULLIS_GATEWAY: 'test',
-  PORTCULLIS_ENVIRONMENT: 'test',
-}
 const HOST = 'https://api.example.com'
 const REVOCATIONS = `${HOST}/.portcullis/admin/v1/revocations`
 const STATUS = `${HOST}/.portcullis/admin/v1/status`
@@ -27,7 +18,7 @@ const STATUS = `${HOST}/.portcullis/admin/v1/status`
 function isolate(now: () => number): { answer: (request: Request) => Promise<Response> } {
   const gate: Gate = createGate(
     document,
-    { ...(env as unknown as Bindings), ...values },
+    { ...(env as unknown as Bindings), ...VALUES },
     {
       now,
       log: () => undefined,
@@ -143,7 +134,7 @@ describe('POST /.portcullis/admin/v1/revocations', () => {
     }
     const gate = createGate(
       document,
-      { ...(env as unknown as Bindings), ...values, REVOCATIONS: broken as never },
+      { ...(env as unknown as Bindings), ...VALUES, REVOCATIONS: broken as never },
       { now: () => NOW, log: () => undefined },
     )
     const response = await gate.handle(await post({ type: 'key', id: 'x' }), { waitUntil: () => undefined })
@@ -161,7 +152,7 @@ describe('POST /.portcullis/admin/v1/revocations', () => {
     }
     const withGrace = structuredClone(document) as { 'x-portcullis': Record<string, unknown> }
     withGrace['x-portcullis']['revocation'] = { boundSeconds: 5, graceSeconds: 60 }
-    const bindings = { ...(env as unknown as Bindings), ...values, REVOCATIONS: failing as never }
+    const bindings = { ...(env as unknown as Bindings), ...VALUES, REVOCATIONS: failing as never }
     const gate = createGate(withGrace, bindings, { now: () => now, log: () => undefined, fetch: async () => new Response('ok') })
     const answer = async (request: Request): Promise<Response> => gate.handle(request, { waitUntil: () => undefined })
     const stolen = await apiKey({ consumer: 'acme' })

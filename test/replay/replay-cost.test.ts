@@ -2,21 +2,14 @@ import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } 
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
-import { RECORD_BYTES, type ReplayRecord, windowOf } from '../../src/replay/replay-index.ts'
+import { RECORD_BYTES, windowOf } from '../../src/replay/replay-index.ts'
 import { MAX_IDS, MAX_WAITING, type ReplayShard } from '../../src/replay/replay-object.ts'
 import { createReplayMemory, SHARDS_PER_SCOPE } from '../../src/replay/replay-store.ts'
+import { LIFE, random, record } from '../support/replay-records.ts'
 
-const LIFE = 330_000
 /** A table is two rows of the schema; the alarm, which no cursor counts, is a third. */
 const WINDOW_ROWS = 2
 const { REPLAY } = env as unknown as Bindings
-const random = (): Uint8Array => crypto.getRandomValues(new Uint8Array(16))
-const record = (overrides: Partial<ReplayRecord> = {}): ReplayRecord => ({
-  hash: random(),
-  token: random(),
-  expiresAt: Date.now() + LIFE,
-  ...overrides,
-})
 
 afterEach(async () => {
   await reset()

@@ -7,16 +7,9 @@ import { WRITES_AT_ONCE } from '../../src/replay/group-commit.ts'
 import type { ReplayRecord } from '../../src/replay/replay-index.ts'
 import type { ReplayShard } from '../../src/replay/replay-object.ts'
 import { createReplayMemory } from '../../src/replay/replay-store.ts'
+import { LIFE, random, record } from '../support/replay-records.ts'
 
-const LIFE = 330_000
 const { REPLAY } = env as unknown as Bindings
-const random = (): Uint8Array => crypto.getRandomValues(new Uint8Array(16))
-const record = (overrides: Partial<ReplayRecord> = {}): ReplayRecord => ({
-  hash: random(),
-  token: random(),
-  expiresAt: Date.now() + LIFE,
-  ...overrides,
-})
 const copyOf = (used: ReplayRecord): ReplayRecord => ({ ...used, token: random() })
 const freshOf = (answers: readonly PromiseSettledResult<string>[]): number =>
   answers.filter((answer) => answer.status === 'fulfilled' && answer.value === 'fresh').length

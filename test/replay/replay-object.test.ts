@@ -5,16 +5,9 @@ import type { Bindings } from '../../src/bindings.ts'
 import { type ReplayRecord, windowOf } from '../../src/replay/replay-index.ts'
 import type { ReplayShard } from '../../src/replay/replay-object.ts'
 import { createReplayMemory, SHARDS_PER_SCOPE } from '../../src/replay/replay-store.ts'
+import { LIFE, random, record } from '../support/replay-records.ts'
 
-const LIFE = 330_000
 const { REPLAY } = env as unknown as Bindings
-const random = (): Uint8Array => crypto.getRandomValues(new Uint8Array(16))
-const record = (overrides: Partial<ReplayRecord> = {}): ReplayRecord => ({
-  hash: random(),
-  token: random(),
-  expiresAt: Date.now() + LIFE,
-  ...overrides,
-})
 const tablesOf = async (stub: DurableObjectStub<ReplayShard>): Promise<string[]> =>
   runInDurableObject(stub, (_shard, state) =>
     state.storage.sql

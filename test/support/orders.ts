@@ -17,6 +17,17 @@ export const ISSUER = 'https://idp.example.com'
 export const AUDIENCE = 'https://api.example.com'
 const SIGNING_SECRET = 'Yw9s2Qm7Lr4Tb6Xk1Zp8Hd3Nf5Vc0Jg2Ae7Ui4Oo6Rs'
 
+/** Bindings of a gate on the demo policy. */
+export const VALUES = {
+  ORDERS_ORIGIN: 'https://orders.internal.example',
+  ISSUER,
+  CA_SKI: '0'.repeat(40),
+  ACME_SIGNING_SECRET: SIGNING_SECRET,
+  PORTCULLIS_ROOT_KEY: 'test:8yQm1vR5nZ3kX7wT2bL9cJ4hG6fD0sA-qWeRtYuIoP0',
+  PORTCULLIS_GATEWAY: 'test',
+  PORTCULLIS_ENVIRONMENT: 'test',
+}
+
 export interface OrdersOptions {
   readonly origin?: (request: Request) => Response | Promise<Response>
   readonly authority?: TestAuthority

@@ -1,5 +1,5 @@
 import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../credentials/imported-key.ts'
-import { isIssuedKey, KEY_PREFIXES, parseKey, type ParsedKey } from '../../credentials/key-format.ts'
+import { isIssuedKey, KEY_PREFIXES, parseKey, type KeyClaims, type ParsedKey } from '../../credentials/key-format.ts'
 import { entitlementOf } from '../../directory/entitlement.ts'
 import type { Attempt, Authenticator, Carrier, Principal, Rejected, Remedy, Shortfall, Verdict } from '../authenticator.ts'
 import type { SchemeDependencies } from '../index.ts'
@@ -89,15 +89,8 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
   }
 }
 
-interface Admitted {
-  readonly id: string
-  readonly consumer: string
-  readonly plan?: string
-  readonly scopes?: readonly string[]
-  readonly generation?: string
-  readonly issuedAt?: number
-  readonly expiresAt: number
-}
+/** An imported key has no end and does not say when it was made. */
+type Admitted = Omit<KeyClaims, 'generation' | 'issuedAt'> & Partial<Pick<KeyClaims, 'generation' | 'issuedAt'>>
 
 const rejected = (reason: Rejected['reason']): Rejected => ({ status: 'rejected', reason })
 

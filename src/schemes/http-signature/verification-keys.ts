@@ -1,21 +1,9 @@
 import type { RootSecret } from '../../credentials/root-secret.ts'
+import { SIGNING_KEY_PREFIX, type ResolvedSigningKey } from '../../credentials/signing-key.ts'
 import type { Directory, SigningKey } from '../../directory/directory.ts'
 
-/** A signing key derived from the root secret, as its keyid names it. */
-export interface IssuedSigningKey {
-  readonly secret: Uint8Array
-  readonly consumer: string
-  readonly plan?: string
-  readonly scopes?: readonly string[]
-  readonly id: string
-  readonly generation: string
-  /** Milliseconds since the epoch. */
-  readonly issuedAt: number
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number
-}
 /** `undefined`: no key that was issued here. */
-export type ResolveIssuedKey = (root: RootSecret, keyid: string) => Promise<IssuedSigningKey | undefined>
+export type ResolveIssuedKey = (root: RootSecret, keyid: string) => Promise<ResolvedSigningKey | undefined>
 
 /** What verifies the signatures of one keyid, and whom they speak for. */
 export interface VerificationKey {
@@ -32,7 +20,6 @@ export interface VerificationKey {
   readonly expiresAt: number
 }
 
-const ISSUED_PREFIX = 'pcs_'
 /** Imported keys that are kept; the oldest leaves first. */
 export const MAX_CACHED_KEYS = 1024
 
@@ -56,7 +43,7 @@ export function createVerificationKeys(
       if (known !== undefined) return known
       const declared = directory.signingKey(keyid)
       if (declared !== undefined) return fromDeclared(declared)
-      const issued = keyid.startsWith(ISSUED_PREFIX) ? await resolveIssuedKey(root, keyid) : undefined
+      const issued = keyid.startsWith(SIGNING_KEY_PREFIX) ? await resolveIssuedKey(root, keyid) : undefined
       return issued === undefined ? undefined : fromIssued(issued)
     },
     keep(keyid, key) {
@@ -79,7 +66,7 @@ async function fromDeclared({ keyid, consumer, scopes, material }: SigningKey): 
   }
 }
 
-async function fromIssued({ secret, id, ...named }: IssuedSigningKey): Promise<VerificationKey> {
+async function fromIssued({ secret, id, ...named }: ResolvedSigningKey): Promise<VerificationKey> {
   return { ...named, algorithm: 'hmac-sha256', key: await importHmac(secret), credentialId: id }
 }
 
