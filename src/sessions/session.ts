@@ -1,0 +1,82 @@
+/** Who signed in, as one identity provider vouches for it: one form for OpenID Connect and SAML, after attribute mapping. */
+export interface SignIn {
+  /** Name of the provider in the policy. */
+  readonly provider: string
+  /** OpenID issuer or SAML entityID. A person is issuer and subject together, never an e-mail address (OC-7). */
+  readonly issuer: string
+  readonly subject: string
+  readonly consumer?: string
+  /** Only what the mapping names, and `acr`, `amr`, `auth_time` (seconds). */
+  readonly claims: Readonly<Record<string, unknown>>
+  readonly groups: readonly string[]
+  readonly scopes: readonly string[]
+  /** Milliseconds since the epoch. */
+  readonly authenticatedAt: number
+  /** The provider's own name of its session: OpenID `sid`, SAML `SessionIndex`. */
+  readonly providerSession?: string
+  /** What a logout at the provider names the person by, where that is not `subject`: the SAML NameID, serialised. */
+  readonly nameId?: string
+  /** Milliseconds since the epoch: the provider ends it then (`SessionNotOnOrAfter`). */
+  readonly endsAt?: number
+  readonly tokens?: ProviderTokens
+}
+
+/** What the provider granted. Never leaves the session object but as an access token for an origin. */
+export interface ProviderTokens {
+  readonly accessToken: string
+  readonly tokenType: 'bearer' | 'dpop'
+  /** Milliseconds since the epoch; absent: the provider did not say. */
+  readonly expiresAt?: number
+  readonly refreshToken?: string
+  readonly idToken?: string
+  readonly scope?: string
+}
+
+/** What a refresh at the provider came to. */
+export type Refreshed =
+  | { readonly status: 'refreshed'; readonly tokens: ProviderTokens; readonly signIn?: Pick<SignIn, 'claims' | 'groups' | 'scopes'> }
+  /** `invalid_grant`: the session is over. */
+  | { readonly status: 'ended' }
+  /** The provider cannot be reached or cannot answer: the session stays, the request is 503. */
+  | { readonly status: 'unavailable' }
+
+/** Speaks to providers for the session object; made from policy and environment where the object lives. */
+export interface TokenRefresher {
+  refresh(provider: string, tokens: ProviderTokens, signIn: Pick<SignIn, 'issuer' | 'subject'>, now: number): Promise<Refreshed>
+  /** RFC 7009; best effort when a session ends. */
+  revoke(provider: string, tokens: ProviderTokens): Promise<void>
+}
+
+/** A session as a request sees it. Holds no token. */
+export interface Session {
+  /** Stable over rotations of the cookie; what a revocation names. */
+  readonly id: string
+  readonly signIn: Omit<SignIn, 'tokens'>
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** The earliest of idle, absolute and the provider's own end, as far as known. */
+  readonly expiresAt: number
+}
+
+/** The sessions of a gate, as the identity endpoints and the session scheme use them. Every method throws when the objects cannot answer. */
+export interface Sessions {
+  /** Starts one and gives its `Set-Cookie` fields. `replaced`: the session whose cookie came with the request is ended first (BF-7). */
+  start(signIn: SignIn, request: Request, now: number): Promise<{ readonly session: Session; readonly setCookies: readonly string[] }>
+  /** By the cookie of a request. `undefined`: there is none, or it is over. */
+  find(request: Request, now: number): Promise<Session | undefined>
+  /** Ends one; gives what the provider needs to end its own. `setCookies` clear the cookie. */
+  end(
+    session: Pick<Session, 'id'>,
+    reason: string,
+    now: number,
+  ): Promise<{ readonly idToken?: string; readonly signIn?: Omit<SignIn, 'tokens'>; readonly setCookies: readonly string[] }>
+  /**
+   * Ends every session that the provider's logout names: by `providerSession`, or all of a subject where it names none. Through the
+   * revocation feed, so that isolates let none pass after the bound. The ids that ended.
+   */
+  endByProvider(
+    named: { readonly issuer: string; readonly subject?: string; readonly nameId?: string; readonly providerSession?: string },
+    reason: string,
+    now: number,
+  ): Promise<readonly string[]>
+}
