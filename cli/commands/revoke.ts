@@ -2,9 +2,9 @@ import { parseArgs } from 'node:util'
 import { type Command, type Terminal, UsageError } from '../command.ts'
 import { readEnvFile } from '../settings.ts'
 
-const TARGETS = ['key', 'generation', 'jti', 'subject', 'consumer', 'certificate', 'address'] as const
+const TARGETS = ['key', 'generation', 'jti', 'session', 'subject', 'consumer', 'certificate', 'address'] as const
 
-const HELP = `Usage: portcullis revoke --url URL (--key ID | --jti ID | --subject ID | --consumer NAME | --certificate SHA256 | --generation G | --address IP)
+const HELP = `Usage: portcullis revoke --url URL (--key ID | --jti ID | --session ID | --subject ID | --consumer NAME | --certificate SHA256 | --generation G | --address IP)
 
 Tells a running gate what must stop. In force at every isolate by the instant that it prints; while an isolate cannot
 read the feed and the policy has a grace, by the second one at the latest.
@@ -12,12 +12,13 @@ read the feed and the policy has a grace, by the second one at the latest.
   --url URL            the gate, such as https://api.example.com (default: PORTCULLIS_URL)
   --key ID             one API key or signing key, by its id
   --jti ID             one token
-  --subject ID         every token of a subject issued until now
+  --session ID         one session
+  --subject ID         every token and session of a subject issued until now
   --consumer NAME      every credential of a consumer issued until now
   --certificate HEX    one client certificate, by its SHA-256
   --generation G       every key of one generation of the root secret
   --address IP         every request from an address, or from an IPv6 /64; for a day, unless --expires-at says otherwise
-  --issuer URL         only of this issuer (with --jti and --subject)
+  --issuer URL         only of this issuer (with --jti, --session and --subject)
   --reason TEXT        for the log
   --expires-at TIME    when what it names is over by itself, such as 2027-01-31T00:00:00Z
   --env-file FILE      read PORTCULLIS_ADMIN_KEY and PORTCULLIS_URL from FILE
@@ -32,6 +33,7 @@ const OPTIONS = {
   key: { type: 'string' },
   generation: { type: 'string' },
   jti: { type: 'string' },
+  session: { type: 'string' },
   subject: { type: 'string' },
   consumer: { type: 'string' },
   certificate: { type: 'string' },
@@ -48,7 +50,7 @@ const TIMEOUT_MS = 15_000
 
 export const revokeCommand: Command = {
   name: 'revoke',
-  summary: 'stop a key, a token, a subject, a consumer, a certificate or an address',
+  summary: 'stop a key, a token, a session, a subject, a consumer, a certificate or an address',
   help: HELP,
   async run(args, terminal) {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })

@@ -5,7 +5,7 @@ import type { Revocation, RevocationTarget } from './revocations.ts'
 
 /** Most revocations in one request. */
 export const MAX_REVOCATIONS = 100
-/** Tokens are taken to be over after this long, where the request does not say. */
+/** Tokens and sessions are taken to be over after this long, where the request does not say. */
 const TOKEN_LIFE_MS = 366 * 86_400_000
 /** Addresses change hands: they are blocked for a day, where the request does not say. */
 export const ADDRESS_LIFE_MS = 86_400_000
@@ -44,6 +44,7 @@ const revocationSchema = v.variant('type', [
     ...common,
   }),
   v.strictObject({ type: v.literal('jti'), id, issuer, ...common }),
+  v.strictObject({ type: v.literal('session'), id, issuer, ...common }),
   v.strictObject({ type: v.literal('subject'), id, issuer, ...common }),
   v.strictObject({ type: v.literal('consumer'), id, ...common }),
   v.strictObject({
@@ -108,7 +109,7 @@ function entryOf({ reason, expiresAt, ...target }: v.InferOutput<typeof revocati
 
 function defaultEnd({ type, id: name }: { type: RevocationTarget['type']; id: string }, now: number): number {
   if (type === 'address') return now + ADDRESS_LIFE_MS
-  if (type === 'jti' || type === 'subject') return now + TOKEN_LIFE_MS
+  if (type === 'jti' || type === 'session' || type === 'subject') return now + TOKEN_LIFE_MS
   return type === 'key' && ISSUED_KEY_ID.test(name) ? now + MAX_KEY_LIFE_SECONDS * 1000 : NEVER
 }
 

@@ -1,4 +1,4 @@
-/** What can be revoked. A `jti` or `subject` without `issuer` is revoked whoever issued it. */
+/** What can be revoked. A `jti`, `session` or `subject` without `issuer` is revoked whoever issued it. */
 export type RevocationTarget =
   /** One API key or signing key, issued here or imported. */
   | { readonly type: 'key'; readonly id: string }
@@ -6,7 +6,9 @@ export type RevocationTarget =
   | { readonly type: 'generation'; readonly id: string }
   /** One token, by its `jti` (RFC 7519 §4.1.7). */
   | { readonly type: 'jti'; readonly id: string; readonly issuer?: string }
-  /** Every token of a subject issued before the revocation. */
+  /** One session, by its id; `issuer`: the identity provider that vouched for who signed in. */
+  | { readonly type: 'session'; readonly id: string; readonly issuer?: string }
+  /** Every token and session of a subject issued before the revocation. */
   | { readonly type: 'subject'; readonly id: string; readonly issuer?: string }
   /** Every credential of a consumer issued before the revocation. */
   | { readonly type: 'consumer'; readonly id: string }

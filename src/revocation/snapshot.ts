@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<RevocationTarget['type'], number>> = {
   consumer: 5,
   certificate: 6,
   address: 7,
+  session: 8,
 }
 const WITH_ISSUER = 16
 /** Ends of addresses are kept exactly as their instant; as labels, which are few, they share those of an hour. */
@@ -128,10 +129,11 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
       if (parts.kinds === 0) return undefined
       // What does not say when it was issued was issued before.
       const at = issuedAt ?? Number.NEGATIVE_INFINITY
+      const narrowed = kind === 'jwt' ? KINDS.jti : kind === 'session' ? KINDS.session : undefined
       const own =
-        kind === 'jwt'
-          ? (look(KINDS.jti + WITH_ISSUER, credentialId, issuer, at) ??
-            look(KINDS.jti, credentialId, '', at) ??
+        narrowed !== undefined
+          ? (look(narrowed + WITH_ISSUER, credentialId, issuer, at) ??
+            look(narrowed, credentialId, '', at) ??
             look(KINDS.subject + WITH_ISSUER, subject, issuer, at) ??
             look(KINDS.subject, subject, '', at))
           : kind === 'mutual-tls'

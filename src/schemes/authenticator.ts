@@ -29,7 +29,7 @@ export interface Principal {
   readonly expiresAt: number
 }
 
-export type SchemeKind = 'jwt' | 'api-key' | 'http-signature' | 'mutual-tls'
+export type SchemeKind = 'jwt' | 'api-key' | 'http-signature' | 'mutual-tls' | 'session'
 
 /**
  * Why a presented credential was refused. For logs and the decision trace; `denial.ts` merges what a prober

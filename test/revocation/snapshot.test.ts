@@ -14,6 +14,7 @@ const key: Revocable = {
   issuedAt: NOW,
 }
 const certificate: Revocable = { kind: 'mutual-tls', issuer: 'ski', subject: 'spiffe://a', credentialId: 'x1' }
+const session: Revocable = { ...token, kind: 'session' }
 const found = (target: RevocationTarget, credential: Revocable, before?: number): string | undefined => {
   const snapshot = createSnapshot()
   snapshot.add([{ target, ...(before === undefined ? {} : { before }), expiresAt: NOW + 1000, reason: 'leaked' }])
@@ -34,6 +35,13 @@ describe('createSnapshot()', () => {
     [{ type: 'jti', id: 'x1' }, key, false],
     [{ type: 'certificate', id: 'x1' }, certificate, true],
     [{ type: 'certificate', id: 'x1' }, key, false],
+    [{ type: 'session', id: 'x1' }, session, true],
+    [{ type: 'session', id: 'x2' }, session, false],
+    [{ type: 'session', id: 'x1', issuer: 'https://idp' }, session, true],
+    [{ type: 'session', id: 'x1', issuer: 'https://other' }, session, false],
+    [{ type: 'session', id: 'x1' }, token, false],
+    [{ type: 'jti', id: 'x1' }, session, false],
+    [{ type: 'key', id: 'x1' }, session, false],
   ]
   test.each(cases)('%j of %j: %s', (target, credential, stops) => {
     expect(found(target, credential)).toBe(stops ? 'leaked' : undefined)
@@ -42,6 +50,9 @@ describe('createSnapshot()', () => {
   test.each([
     [{ type: 'subject', id: 'u1' }, token],
     [{ type: 'subject', id: 'u1', issuer: 'https://idp' }, token],
+    [{ type: 'subject', id: 'u1' }, session],
+    [{ type: 'subject', id: 'u1', issuer: 'https://idp' }, session],
+    [{ type: 'consumer', id: 'acme' }, session],
     [{ type: 'consumer', id: 'acme' }, token],
     [{ type: 'consumer', id: 'acme' }, key],
   ] as const)('%j stops what was issued before, and not what was issued since', (target, credential) => {

@@ -90,6 +90,7 @@ describe('portcullis revoke', () => {
     [['--jti', 'a', '--issuer', 'https://idp'], { type: 'jti', id: 'a', issuer: 'https://idp' }],
     [['--subject', 'u1', '--issuer', 'https://idp'], { type: 'subject', id: 'u1', issuer: 'https://idp' }],
     [['--consumer', 'acme', '--reason', 'left'], { type: 'consumer', id: 'acme', reason: 'left' }],
+    [['--session', 's1', '--issuer', 'https://idp.example.com'], { type: 'session', id: 's1', issuer: 'https://idp.example.com' }],
     [['--certificate', 'ab'.repeat(32)], { type: 'certificate', id: 'ab'.repeat(32) }],
     [['--address', '2001:db8::/64', '--reason', 'floods us'], { type: 'address', id: '2001:db8::/64', reason: 'floods us' }],
     [['--jti', 'a', '--expires-at', '2027-01-31T00:00:00Z'], { type: 'jti', id: 'a', expiresAt: '2027-01-31T00:00:00Z' }],
