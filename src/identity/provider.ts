@@ -1,4 +1,6 @@
 import type { SignIn } from '../sessions/session.ts'
+import type { OneTimeId } from '../replay/replay-memory.ts'
+import type { IdentityRefusalCode } from './refusal.ts'
 
 /** A sign-in that is about to begin. */
 export interface SignInRequest {
@@ -30,7 +32,7 @@ export interface IdentityProvider {
   readonly name: string
   readonly kind: 'oidc' | 'saml'
   /** Sends the browser to the provider: a redirect (303) or a form that posts itself, with the transaction cookie set. */
-  begin(asked: SignInRequest, context: IdentityContext): Promise<Response>
+  begin(asked: SignInRequest, context: IdentityContext): Promise<Extract<ProviderOutcome, { status: 'answer' | 'refused' }>>
   /** Answers a request to `/.portcullis/{kind}/{name}/{endpoint}`. `undefined`: there is no such endpoint. */
   handle(endpoint: string, context: IdentityContext): Promise<ProviderOutcome | undefined>
   /** Sends the browser to the provider to end its session too; `undefined`: it offers none, ours is ended already. */
@@ -43,12 +45,24 @@ export interface IdentityProvider {
 export type ProviderOutcome =
   /** Somebody has signed in: the caller starts a session, adds its cookies and `setCookies`, and redirects (303) to `returnTo`. */
   | { readonly status: 'signed_in'; readonly signIn: SignIn; readonly returnTo: string; readonly setCookies: readonly string[] }
-  /** Sessions must end (back-channel, front-channel, SLO); then `response` is sent, or 503 where they could not be ended. */
+  /**
+   * Sessions must end (back-channel, front-channel, SLO); then `response` is sent, or 503 where they could not be ended. `once` is
+   * consumed after they ended, so that a provider that tries again after a 503 is heard; a repetition is refused with 400.
+   */
   | {
       readonly status: 'signed_out'
+      readonly once?: OneTimeId
       readonly named: { readonly issuer: string; readonly subject?: string; readonly nameId?: string; readonly providerSession?: string }
       readonly response: Response
     }
   | { readonly status: 'answer'; readonly response: Response }
-  /** A page (or problem+json for who does not take HTML): `code` is stable, `detail` for the log, `advice` for the provider's administrator. */
-  | { readonly status: 'refused'; readonly code: string; readonly detail: string; readonly advice?: string; readonly retryable?: boolean }
+  | IdentityRefusal
+
+/** A page, or problem+json for who does not take HTML. */
+export interface IdentityRefusal {
+  readonly status: 'refused'
+  /** Stable; decides status and words (refusal.ts). */
+  readonly code: IdentityRefusalCode
+  /** Why exactly, for the log; never holds a credential. */
+  readonly detail: string
+}

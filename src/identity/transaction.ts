@@ -1,0 +1,102 @@
+import type { RootSecret } from '../credentials/root-secret.ts'
+import { encodeBase64Url } from '../http/base64url.ts'
+import type { ReplayMemory } from '../replay/replay-memory.ts'
+import { createSeal } from './seal.ts'
+
+/** A sign-in (or sign-out at a provider) that this browser has begun and not yet finished. */
+export interface Transaction {
+  /** Random, 128 bits: OAuth `state`, SAML `RelayState`. It finds the transaction and is good once. */
+  readonly state: string
+  /** Name of the provider that alone may finish it. */
+  readonly provider: string
+  /** Path and query on our own host. */
+  readonly returnTo: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+  /** What the provider's kind must remember: verifier and nonce, the id of a request. At most 512 characters as JSON. */
+  readonly data: Readonly<Record<string, string>>
+}
+
+/**
+ * The transactions of one browser, newest first, together in one sealed cookie: several tabs can sign in at once, and
+ * abandoned ones leave no more than this. `SameSite=None`, since SAML comes back by a cross-site POST; the cookie says
+ * nothing of who somebody is, and nothing happens by it without the state.
+ */
+export interface Transactions {
+  /** Adds one to those of the request. `setCookie` is the whole field value. */
+  begin(
+    request: Request,
+    begun: Pick<Transaction, 'provider' | 'returnTo' | 'data'>,
+    now: number,
+  ): Promise<{ readonly transaction: Transaction; readonly setCookie: string }>
+  /** `undefined`: this browser has begun none with this state at this provider, or it is over. */
+  open(request: Request, named: Pick<Transaction, 'provider' | 'state'>, now: number): Promise<Transaction | undefined>
+  /** Once, whatever copies of the cookie there are. Throws when the replay memory cannot answer. */
+  use(transaction: Transaction, now: number): Promise<'fresh' | 'replayed'>
+  /** The `Set-Cookie` field value without it: the others of the browser stay. */
+  clear(request: Request, transaction: Pick<Transaction, 'state'>, now: number): Promise<string>
+}
+
+/** How long a person may take at the provider. */
+export const TRANSACTION_SECONDS = 900
+/** Tabs that can sign in at once. */
+const MAX_PENDING = 4
+/** Of the sealed list as text: with base64 and its attributes a cookie holds 4,096 bytes. */
+const MAX_LIST_BYTES = 2600
+const COOKIE = '__Host-portcullis-login'
+const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=None'
+
+export function createTransactions({
+  rootSecret,
+  replay,
+}: {
+  readonly rootSecret: RootSecret
+  readonly replay: ReplayMemory
+}): Transactions {
+  const seal = createSeal(rootSecret, 'sign-in-transaction')
+
+  /** Nothing but our own JSON comes out of the seal. */
+  async function pending(request: Request, now: number): Promise<readonly Transaction[]> {
+    const sealed = cookieOf(request)
+    const text = sealed === undefined ? undefined : await seal.open(sealed)
+    const all = text === undefined ? [] : (JSON.parse(text) as readonly Transaction[])
+    return all.filter(({ expiresAt }) => expiresAt > now)
+  }
+  async function cookieFor(transactions: readonly Transaction[]): Promise<string> {
+    if (transactions.length === 0) return `${COOKIE}=; ${ATTRIBUTES}; Max-Age=0`
+    return `${COOKIE}=${await seal.close(JSON.stringify(transactions))}; ${ATTRIBUTES}; Max-Age=${TRANSACTION_SECONDS}`
+  }
+
+  return {
+    async begin(request, begun, now) {
+      const state = encodeBase64Url(crypto.getRandomValues(new Uint8Array(16)))
+      const { provider, returnTo, data } = begun
+      const transaction = { state, provider, returnTo, expiresAt: now + TRANSACTION_SECONDS * 1000, data }
+      return { transaction, setCookie: await cookieFor(newest([transaction, ...(await pending(request, now))])) }
+    },
+    async open(request, { provider, state }, now) {
+      return (await pending(request, now)).find((known) => known.state === state && known.provider === provider)
+    },
+    async use({ state, expiresAt }, now) {
+      return replay.use({ scope: 'sign-in', id: state, expiresAt }, now)
+    },
+    async clear(request, { state }, now) {
+      return cookieFor((await pending(request, now)).filter((known) => known.state !== state))
+    },
+  }
+}
+
+/** As many as fit; the newest always does, its parts being bounded. */
+function newest(transactions: readonly Transaction[]): readonly Transaction[] {
+  const kept = transactions.slice(0, MAX_PENDING)
+  while (kept.length > 1 && new TextEncoder().encode(JSON.stringify(kept)).byteLength > MAX_LIST_BYTES) kept.pop()
+  return kept
+}
+
+function cookieOf(request: Request): string | undefined {
+  for (const pair of (request.headers.get('cookie') ?? '').split(';')) {
+    const [name, value] = pair.trim().split('=', 2)
+    if (name === COOKIE) return value
+  }
+  return undefined
+}
