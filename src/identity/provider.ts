@@ -65,4 +65,7 @@ export interface IdentityRefusal {
   readonly code: IdentityRefusalCode
   /** Why exactly, for the log; never holds a credential. */
   readonly detail: string
+  readonly setCookies?: readonly string[]
+  /** Where the sign-in would have led: to begin again leads there too. */
+  readonly returnTo?: string
 }

@@ -12,10 +12,13 @@ export type IdentityRefusalCode =
   | 'request-malformed'
   | 'return-to-invalid'
   | 'sign-out-cross-site'
+  | 'method-not-allowed'
+  | 'dependency-unavailable'
+  | 'internal-error'
 
 /** What the page and problem+json say about one code. */
 export interface IdentityRefusalWords {
-  readonly status: 400 | 401 | 403 | 404 | 502 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 500 | 502 | 503
   readonly title: string
   /** What whoever reads it can do. */
   readonly advice: string
@@ -96,6 +99,24 @@ export const IDENTITY_REFUSALS: Readonly<Record<IdentityRefusalCode, IdentityRef
     status: 403,
     title: 'Another site asked to sign you out',
     advice: 'You are still signed in. To sign out, do it on this site.',
+    offersSignIn: false,
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'The address does not take this method',
+    advice: 'Go back to the application and start from there.',
+    offersSignIn: false,
+  },
+  'dependency-unavailable': {
+    status: 503,
+    title: 'Signing in is not possible at the moment',
+    advice: 'Nothing is wrong with your account. Try again in a few seconds.',
+    offersSignIn: true,
+  },
+  'internal-error': {
+    status: 500,
+    title: 'Something went wrong here',
+    advice: 'Nobody was signed in. Please give the request id to the administrator of this service.',
     offersSignIn: false,
   },
 }

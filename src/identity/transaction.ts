@@ -1,6 +1,7 @@
 import type { RootSecret } from '../credentials/root-secret.ts'
 import { encodeBase64Url } from '../http/base64url.ts'
 import type { ReplayMemory } from '../replay/replay-memory.ts'
+import { asOutage } from './outage.ts'
 import { createSeal } from './seal.ts'
 
 /** A sign-in (or sign-out at a provider) that this browser has begun and not yet finished. */
@@ -31,7 +32,7 @@ export interface Transactions {
   ): Promise<{ readonly transaction: Transaction; readonly setCookie: string }>
   /** `undefined`: this browser has begun none with this state at this provider, or it is over. */
   open(request: Request, named: Pick<Transaction, 'provider' | 'state'>, now: number): Promise<Transaction | undefined>
-  /** Once, whatever copies of the cookie there are. Throws when the replay memory cannot answer. */
+  /** Once, whatever copies of the cookie there are. Throws `DependencyOutage` when the replay memory cannot answer. */
   use(transaction: Transaction, now: number): Promise<'fresh' | 'replayed'>
   /** The `Set-Cookie` field value without it: the others of the browser stay. */
   clear(request: Request, transaction: Pick<Transaction, 'state'>, now: number): Promise<string>
@@ -78,7 +79,7 @@ export function createTransactions({
       return (await pending(request, now)).find((known) => known.state === state && known.provider === provider)
     },
     async use({ state, expiresAt }, now) {
-      return replay.use({ scope: 'sign-in', id: state, expiresAt }, now)
+      return asOutage('replay', async () => replay.use({ scope: 'sign-in', id: state, expiresAt }, now))
     },
     async clear(request, { state }, now) {
       return cookieFor((await pending(request, now)).filter((known) => known.state !== state))

@@ -1,0 +1,13 @@
+/** One of the gate's own objects cannot answer: 503, never 500 and never a sign-in (GW-3). */
+export class DependencyOutage extends Error {
+  override readonly name = 'DependencyOutage'
+}
+
+/** `dependency`: named in the log. */
+export async function asOutage<Done>(dependency: 'replay' | 'sessions', work: () => Promise<Done>): Promise<Done> {
+  try {
+    return await work()
+  } catch (error) {
+    throw new DependencyOutage(`${dependency}: ${error instanceof Error ? error.message : 'unknown'}`, { cause: error })
+  }
+}
