@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readXml } from '../../../src/http/xml-reader.ts'
+import type { XmlElement } from '../../../src/http/xml.ts'
+import { readDer } from '../../../src/identity/saml/xml/keys.ts'
+import { temporaryFolder } from '../../node/local/support.ts'
+
+/** xmlsec1 and openssl in a folder of their own. */
+export function xmlsec() {
+  const folder = temporaryFolder()
+  const run = (command: string, ...options: readonly string[]): string =>
+    execFileSync(command, options, { cwd: folder.path, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const read = (name: string): string => readFileSync(join(folder.path, name), 'utf8')
+  const write = (name: string, content: string): void => writeFileSync(join(folder.path, name), content)
+
+  return {
+    run,
+    read,
+    write,
+    remove: (): void => folder.remove(),
+    /** Files `name.pem` and `name.pub`; what they hold as DER. */
+    makeKey(
+      name: string,
+      ...options: readonly string[]
+    ): { readonly pkcs8: Uint8Array<ArrayBuffer>; readonly spki: Uint8Array<ArrayBuffer> } {
+      run('openssl', 'genpkey', '-algorithm', ...options, '-out', `${name}.pem`)
+      run('openssl', 'pkey', '-in', `${name}.pem`, '-pubout', '-out', `${name}.pub`)
+      const [pkcs8, spki] = [readDer(read(`${name}.pem`)), readDer(read(`${name}.pub`))]
+      if (pkcs8 === undefined || spki === undefined) throw new Error('openssl wrote no PEM')
+      return { pkcs8, spki }
+    },
+    /** `element`: expanded name of what carries the ID, as xmlsec1 wants it. */
+    sign(xml: string, key: string, element: string): string {
+      write('in.xml', xml)
+      run('xmlsec1', '--sign', '--privkey-pem', `${key}.pem`, '--id-attr:ID', element, '--output', 'out.xml', 'in.xml')
+      return read('out.xml')
+    },
+    /** Throws what xmlsec1 says against it. */
+    verify(xml: string, key: string, element: string): void {
+      write('signed.xml', xml)
+      run('xmlsec1', '--verify', '--pubkey-pem', `${key}.pub`, '--id-attr:ID', element, 'signed.xml')
+    },
+  }
+}
+
+export function readDocument(xml: string): XmlElement {
+  const result = readXml(new TextEncoder().encode(xml))
+  if (result.status === 'refused') throw new Error(`${result.code} at byte ${result.byte}, line ${result.line}`)
+  return result.root
+}
