@@ -74,11 +74,12 @@ async function verifyQuery(
  */
 export async function signRedirect(
   message: { readonly parameter: MessageParameter; readonly xml: string; readonly relayState?: string },
-  key: SigningKey,
+  key: SigningKey | undefined,
 ): Promise<string> {
   const deflated = encodeBase64(await deflate(message.xml))
   const parts = [`${message.parameter}=${encodeURIComponent(deflated)}`]
   if (message.relayState !== undefined) parts.push(`RelayState=${encodeURIComponent(message.relayState)}`)
+  if (key === undefined) return parts.join('&')
   parts.push(`SigAlg=${encodeURIComponent(signatureMethodOf(key.kind, key.hash))}`)
   const octets = new TextEncoder().encode(parts.join('&'))
   return `${parts.join('&')}&Signature=${encodeURIComponent(await signBytes(new Uint8Array(octets), key))}`

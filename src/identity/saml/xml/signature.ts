@@ -25,6 +25,10 @@ export type SignedElement = XmlElement & { readonly [signed]: true }
 
 export const markSigned = (element: XmlElement): SignedElement => element as SignedElement
 
+/** Direct children: what stands in a signed tree was signed. */
+export const signedChildren = (parent: SignedElement, namespace: string, localName: string): readonly SignedElement[] =>
+  childrenNamed(parent, namespace, localName).map(markSigned)
+
 export type Verification = { readonly status: 'verified'; readonly signed: SignedElement } | Refusal
 
 /**
