@@ -8,6 +8,7 @@ import { createIdentityApp } from './identity-app.ts'
 import type { OpenIdDependencies } from './oidc/client.ts'
 import { createOpenIdProvider } from './oidc/provider.ts'
 import type { IdentityProvider } from './provider.ts'
+import { createSamlProvider, type SamlDependencies } from './saml/provider.ts'
 import { createTransactions, type Transactions } from './transaction.ts'
 
 export interface IdentityParts extends OpenIdDependencies {
@@ -57,8 +58,7 @@ export function createIdentity(parts: IdentityParts): Identity {
 
 function providerOf(
   config: IdentityProviderConfig,
-  dependencies: OpenIdDependencies & { readonly transactions: Transactions },
+  dependencies: OpenIdDependencies & SamlDependencies & { readonly transactions: Transactions },
 ): IdentityProvider {
-  if (config.kind === 'oidc') return createOpenIdProvider(config, dependencies)
-  throw new Error('no such kind of identity provider')
+  return config.kind === 'oidc' ? createOpenIdProvider(config, dependencies) : createSamlProvider(config, dependencies)
 }
