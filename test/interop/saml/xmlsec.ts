@@ -1,24 +1,24 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readXml } from '../../../src/http/xml-reader.ts'
 import type { XmlElement } from '../../../src/http/xml.ts'
 import { readDer } from '../../../src/identity/saml/xml/keys.ts'
-import { temporaryFolder } from '../../node/local/support.ts'
 
 /** xmlsec1 and openssl in a folder of their own. */
 export function xmlsec() {
-  const folder = temporaryFolder()
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
   const run = (command: string, ...options: readonly string[]): string =>
-    execFileSync(command, options, { cwd: folder.path, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-  const read = (name: string): string => readFileSync(join(folder.path, name), 'utf8')
-  const write = (name: string, content: string): void => writeFileSync(join(folder.path, name), content)
+    execFileSync(command, options, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
+  const write = (name: string, content: string): void => writeFileSync(join(folder, name), content)
 
   return {
     run,
     read,
     write,
-    remove: (): void => folder.remove(),
+    remove: (): void => rmSync(folder, { recursive: true }),
     /** Files `name.pem` and `name.pub`; what they hold as DER. */
     makeKey(
       name: string,
