@@ -1,0 +1,58 @@
+import { createReadStream, createWriteStream, readFileSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import type { TrafficEvent } from '../../src/insight/abuse/traffic.ts'
+import { attackTraffic } from './attacks.ts'
+import { honestTraffic } from './honest.ts'
+import { createJudge } from './judge.ts'
+import { mergeActors, type Label } from './scenario.ts'
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean' },
+    seed: { type: 'string', default: '1' },
+    consumers: { type: 'string', default: '1000' },
+    traffic: { type: 'string' },
+    labels: { type: 'string' },
+    write: { type: 'string' },
+    verbose: { type: 'boolean' },
+  },
+})
+const labelsBeside = (path: string): string => path.replace(/(?:\.jsonl)?$/u, '.labels.jsonl')
+
+interface Given {
+  readonly events: Iterable<TrafficEvent> | AsyncIterable<TrafficEvent>
+  readonly labels: readonly Label[]
+}
+
+async function* eventsOf(path: string): AsyncGenerator<TrafficEvent> {
+  for await (const line of createInterface(createReadStream(path))) if (line !== '') yield JSON.parse(line) as TrafficEvent
+}
+
+function given(): Given {
+  if (values.traffic !== undefined) {
+    const labels = readFileSync(values.labels ?? labelsBeside(values.traffic), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+    return { events: eventsOf(values.traffic), labels: labels.map((line) => JSON.parse(line) as Label) }
+  }
+  const seed = Number(values.seed)
+  const honest = honestTraffic(seed, Number(values.consumers))
+  const attacks = attackTraffic(seed, honest.consumers)
+  return { events: mergeActors([...honest.actors, ...attacks.actors]), labels: attacks.labels }
+}
+
+const { events, labels } = given()
+if (values.write === undefined) {
+  const judge = createJudge(labels)
+  for await (const event of events) judge.observe(event)
+  const report = judge.report()
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ seed: Number(values.seed), ...report.summary }, undefined, 2)}\n`)
+  else process.stdout.write(report.text(values.verbose === true))
+} else {
+  const file = createWriteStream(values.write)
+  for await (const event of events)
+    if (!file.write(`${JSON.stringify(event)}\n`)) await new Promise<void>((done) => file.once('drain', () => done()))
+  file.end()
+  writeFileSync(labelsBeside(values.write), labels.map((label) => `${JSON.stringify(label)}\n`).join(''))
+}

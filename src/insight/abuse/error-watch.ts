@@ -1,0 +1,45 @@
+import { createFading, createRecentSet } from './recent.ts'
+import type { Watch } from './use-watch.ts'
+
+const MINUTE_MS = 60_000
+const WINDOW_MS = 120_000
+/** Distinct objects refused or not there within two minutes that are no mistake any more. */
+const REFUSED_OBJECTS = 20
+const FAILURES: ReadonlySet<number> = new Set([400, 403, 404])
+/** Standard deviations above what is usual. */
+const SURPRISE = 6
+/** Part that the newest request has in what is usual. */
+const WEIGHT = 0.005
+
+/** Refusals and misses on ever other objects, far more than this credential usually has. */
+export function createErrorWatch(): Watch & { failedShare(now: number): number } {
+  const all = createFading(MINUTE_MS)
+  const failed = createFading(MINUTE_MS)
+  const refusedObjects = createRecentSet(WINDOW_MS, 128)
+  let usual = 0.02
+  const failedShare = (now: number): number => failed.at(now) / Math.max(1, all.at(now))
+
+  return {
+    failedShare,
+    judge({ at, status, route = '', objectId = '' }, isLearning) {
+      const isFailed = FAILURES.has(status)
+      all.add(1, at)
+      if (isFailed) failed.add(1, at)
+      const share = failedShare(at)
+      if (isLearning || share < 3 * usual + 0.1) usual += WEIGHT * ((isFailed ? 1 : 0) - usual)
+      // 400 alone is a client with a mistake.
+      if (!isFailed || status === 400) return undefined
+      refusedObjects.add(`${route} ${objectId}`, at)
+      const distinct = refusedObjects.sizeAt(at)
+      if (isLearning || distinct < 8 || share < 0.3 || !isSurprising(share, usual, all.at(at))) return undefined
+      return {
+        code: 'error-shift',
+        points: (distinct / REFUSED_OBJECTS) * Math.min(1, 1.4 * share),
+        evidence: { refusedObjects: distinct, minutes: 2, percent: Math.round(100 * share), usualPercent: Math.round(100 * usual) },
+      }
+    },
+  }
+}
+
+const isSurprising = (share: number, usual: number, count: number): boolean =>
+  (share - usual) * count >= SURPRISE * Math.sqrt(count * Math.max(usual, 0.01))
