@@ -10,11 +10,6 @@ export interface Label {
   readonly from: number
   readonly to: number
 }
-export interface Traffic {
-  /** In the order of time. */
-  readonly events: Iterable<TrafficEvent>
-  readonly labels: readonly Label[]
-}
 
 /** Somebody who makes requests one after another. `undefined`: has ended. */
 export type Actor = () => TrafficEvent | undefined
