@@ -4,7 +4,7 @@ import { parseRootSecret } from './credentials/root-secret.ts'
 import { createPolicyDirectory } from './directory/policy-directory.ts'
 import { createGateway, type GatewayParts } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
-import { createLedgerLimiter } from './limits/ledger-calls.ts'
+import { createCreditCalls, createLedgerLimiter } from './limits/ledger-calls.ts'
 import { createAssertionSigner } from './origin/assertion.ts'
 import { linkPolicy } from './policy/link.ts'
 import { loadPolicy } from './policy/load-policy.ts'
@@ -73,8 +73,9 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
   const now = overrides.now ?? Date.now
   const revocations = overrides.revocations ?? createRevocations(bindings.REVOCATIONS, { ...policy.revocation, rootSecret, now })
   const assertions = createAssertionSigner(rootSecret, gatewayName)
+  const linked = linkPolicy(policy, dependencies)
   const gateway = createGateway({
-    linked: linkPolicy(policy, dependencies),
+    linked,
     directory,
     limiter: overrides.limiter ?? createLedgerLimiter(bindings.LEDGER),
     revocations,
@@ -100,6 +101,12 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
       now,
       authorize: async (asked, scope) =>
         gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime),
+      hasPlan: (name) => directory.plan(name) !== undefined,
+      credits: {
+        calls: createCreditCalls(bindings.LEDGER),
+        limitOf: (name, consumer) => linked.limitsOfConsumer(policy.limits, consumer).find((limit) => limit.name === name),
+        isConsumer: (name) => policy.consumers === undefined || directory.consumer(name) !== undefined,
+      },
       policySummary: () => ({
         title: policy.title,
         routes: policy.routes.length,

@@ -9,9 +9,10 @@ import { forward, originPath } from './origin/forward.ts'
 import { evaluate, type Caller, type ConsumeOne, type Decision, type EvaluateContext, type Requirement } from './policy/evaluate.ts'
 import type { Refusal } from './policy/denial.ts'
 import type { LinkedPolicy, LinkedRoute } from './policy/link.ts'
-import { messageOf, runDeferred, settle, type Outcome, type Passage } from './passage.ts'
+import { holdPermits, messageOf, runDeferred, settle, type Outcome, type Passage } from './passage.ts'
 import type { Route } from './policy/policy.ts'
 import { createRouter } from './policy/router.ts'
+import { replacementFields } from './policy/apply-changes.ts'
 import type { Revocations, RevocationSnapshot } from './revocation/revocations.ts'
 import type { Directory } from './directory/directory.ts'
 import type { DeferredTask } from './schemes/authenticator.ts'
@@ -102,6 +103,9 @@ export function createGateway(parts: GatewayParts): Gateway {
       ...(caller.consumer === undefined ? {} : { consumer: caller.consumer }),
       ...(address === undefined ? {} : { address }),
     }
+    // A plan that the policy no longer has is never unlimited.
+    if (caller.plan !== undefined && !linked.limitsOfPlan.has(caller.plan))
+      return { refusal: { at: 'uncountable', limit: `plan ${caller.plan}` } }
     const limits = linked.limitsOfConsumer(limitsFor(linkedRoute, caller), caller.consumer)
     const counted = chargesOf(limits, countable, linkedRoute.route.cost)
     if (counted.status === 'unsatisfiable') return { refusal: { at: 'uncountable', limit: counted.limit.name } }
@@ -120,7 +124,9 @@ export function createGateway(parts: GatewayParts): Gateway {
       return { refusal: { at: 'dependency', dependency: 'limits', detail: messageOf(error) } }
     }
     if (admission.status === 'refused') return { refusal: { at: 'limit', admission } }
-    return send(passage, linkedRoute, caller, context, address, admission)
+    const { release } = admission
+    const sending = async (): Promise<Outcome> => send(passage, linkedRoute, caller, context, address, admission)
+    return release === undefined ? sending() : holdPermits(passage, async () => release(now()), sending)
   }
 
   async function send(
@@ -186,12 +192,13 @@ export function createGateway(parts: GatewayParts): Gateway {
     isProtected: boolean,
   ): Promise<EvaluateContext | Refusal> {
     const { request, deferred } = passage
+    const address = request.headers.get('cf-connecting-ip') ?? undefined
     const defer = (task: DeferredTask): void => {
       deferred.push(task)
     }
     if (!isProtected) {
       revocations.keepFresh?.(asked.now, defer, asked.target.authority)
-      return { ...asked, request, revoked: () => undefined, defer }
+      return { ...asked, request, address, revoked: () => undefined, changesOf: () => ({}), defer }
     }
     let snapshot: RevocationSnapshot | Promise<RevocationSnapshot>
     try {
@@ -207,7 +214,9 @@ export function createGateway(parts: GatewayParts): Gateway {
     return {
       ...asked,
       request,
+      address,
       revoked: (principal) => known.find(principal),
+      changesOf: (credential) => known.changesOf(credential),
       defer,
     }
   }
@@ -233,7 +242,10 @@ export function createGateway(parts: GatewayParts): Gateway {
       // At once: a client that leaves before its answer takes neither the record nor a refund with it.
       lifetime.waitUntil(answering.then(async () => runDeferred(passage.deferred, parts.log)))
       const response = await answering
-      if (response.webSocket === null || response.webSocket === undefined) shareResponse(passage.linkedRoute?.route.cors, request, response)
+      if (response.webSocket === null || response.webSocket === undefined) {
+        for (const [name, value] of replacementFields(passage.caller)) response.headers.set(name, value)
+        shareResponse(passage.linkedRoute?.route.cors, request, response)
+      }
       return response
     },
     async guard(request, requirements, lifetime) {

@@ -5,18 +5,29 @@ import { issueKey, type KeyClaims, type KeyOptions } from '../../src/credentials
 import { GENERATION } from '../../src/credentials/root-secret.ts'
 import { issueSigningKey } from '../../src/credentials/signing-key.ts'
 import { type Command, type Terminal, UsageError } from '../command.ts'
+import { lifeOf, listOf } from '../duration.ts'
+import { changeKey, rotationOf, sendChange } from './key-changes.ts'
 import { loadRootSecret, newRootKey } from '../root-key.ts'
 
 const HELP = `Usage: portcullis keys create --consumer NAME [options]   a key that verifies itself
+       portcullis keys change ID --url URL [changes]       what a key may do from now on; --of-consumer: all of a consumer's
+       portcullis keys rotate ID --until 7d --consumer NAME [options] --url URL
+                                                           a new key in place of the key ID, which ends after --until
        portcullis keys hash < KEY                          the hash by which the policy knows a key made elsewhere
        portcullis keys root [--generation g2]              a new PORTCULLIS_ROOT_KEY
 
   --consumer NAME      whose key it is
   --plan NAME          the plan it is on (default: the consumer's)
-  --scopes "A B"       its scopes (default: the plan's; for --admin: revocations:write status:read)
+  --scopes "A B"       its scopes (default: the plan's; for --admin: revocations:write changes:write
+                       credits:write credits:read status:read)
   --expires 90d        how long it lives: s, m, h, d or y (default 365d, at most 730d)
   --signing            a key id and secret for HTTP message signatures
   --admin              a key for the gate's own API
+  --plan NAME, --scopes, --addresses "192.0.2.0/24, 2001:db8::/48", --disable, --enable, --reset plan,scopes,addresses,validUntil
+                       what changes; the rest stays as it is. --reset: as it was issued
+  --until 7d           how long the old key still works, told to its holder in Deprecation and Sunset (0s: not at all)
+  --url URL            the gate (default: PORTCULLIS_URL); its admin key comes from PORTCULLIS_ADMIN_KEY
+  --reason TEXT        for the log
   --json               one JSON object on standard output
   --env-file FILE      read PORTCULLIS_ROOT_KEY and names from FILE
   --state DIR          where the root secret is kept when none is given (default .portcullis)
@@ -25,7 +36,8 @@ const HELP = `Usage: portcullis keys create --consumer NAME [options]   a key th
 
 The root secret comes from PORTCULLIS_ROOT_KEY or the env file, else from the state folder; never from a flag.
 
-Example: portcullis keys create --consumer acme --plan gold --expires 90d`
+Examples: portcullis keys create --consumer acme --plan gold --expires 90d
+          portcullis keys change 5f0c1d9be2a47a31c08e6b52 --disable --url https://api.example.com`
 
 const OPTIONS = {
   consumer: { type: 'string' },
@@ -40,19 +52,28 @@ const OPTIONS = {
   gateway: { type: 'string' },
   environment: { type: 'string' },
   generation: { type: 'string' },
+  'of-consumer': { type: 'boolean' },
+  addresses: { type: 'string' },
+  disable: { type: 'boolean' },
+  enable: { type: 'boolean' },
+  reset: { type: 'string' },
+  until: { type: 'string' },
+  url: { type: 'string' },
+  reason: { type: 'string' },
 } as const
-type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+export type KeysOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
-const ADMIN_SCOPES = ['revocations:write', 'status:read']
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, y: 365 * 86_400 }
+const ADMIN_SCOPES = ['revocations:write', 'changes:write', 'credits:write', 'credits:read', 'status:read']
 
 export const keysCommand: Command = {
   name: 'keys',
-  summary: 'make an API key, a signing key, an admin key or a root secret',
+  summary: 'make, change or rotate a key; make an admin key or a root secret',
   help: HELP,
   async run(args, terminal) {
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
     const [action, ...rest] = positionals
+    if (action === 'change') return changeKey(rest, values, terminal)
+    if (action === 'rotate') return rotate(rest, values, terminal)
     if (rest.length > 0) throw new UsageError(`unexpected ${JSON.stringify(rest[0])}; scopes with spaces need quotes`)
     switch (action) {
       case 'create':
@@ -64,76 +85,91 @@ export const keysCommand: Command = {
         terminal.err('Keep it as a secret: every key derives from it. Cloudflare: npx wrangler secret put PORTCULLIS_ROOT_KEY')
         return 0
       default:
-        throw new UsageError('say what to do: portcullis keys create, keys hash or keys root')
+        throw new UsageError('say what to do: portcullis keys create, keys change, keys rotate, keys hash or keys root')
     }
   },
 }
 
-function generationOf({ generation = 'g1' }: Options): string {
+function generationOf({ generation = 'g1' }: KeysOptions): string {
   if (!GENERATION.test(generation)) throw new UsageError('--generation takes 1 to 8 lower-case letters or digits, such as g2')
   return generation
 }
 
-async function create(values: Options, terminal: Terminal): Promise<number> {
+async function create(values: KeysOptions, terminal: Terminal): Promise<number> {
   if (values.signing === true && values.admin === true) throw new UsageError('--signing and --admin are two different keys; choose one')
+  const made = await make(values, terminal)
+  print(terminal, values, made)
+  return 0
+}
+
+/** The new key is shown only once the gate knows that the old one ends. */
+async function rotate(ids: readonly string[], values: KeysOptions, terminal: Terminal): Promise<number> {
+  if (values.admin === true) throw new UsageError('make a new admin key and revoke the old one')
+  const { until } = values
+  if (until === undefined) throw new UsageError('say how long the old key still works: --until 7d')
+  const change = rotationOf(ids, lifeOf(until, '--until'))
+  const made = await make(values, terminal)
+  const code = await sendChange(
+    change,
+    { ...values, json: false },
+    { out: (line) => terminal.err(line), err: (line) => terminal.err(line), hasColor: false },
+  )
+  if (code === 0) print(terminal, values, made)
+  return code
+}
+
+interface Made {
+  readonly kind: string
+  readonly claims: KeyClaims
+  readonly secrets: Readonly<Record<string, string>>
+  readonly lines: readonly string[]
+}
+
+async function make(values: KeysOptions, terminal: Terminal): Promise<Made> {
   const options = keyOptions(values)
   const root = loadRootSecret(values, (line) => terminal.err(line))
   try {
     if (values.signing === true) {
       const { keyid, secret, ...claims } = await issueSigningKey(root, options, Date.now())
-      print(terminal, values, { kind: 'signing', keyid, secret, claims }, [`keyid=${keyid}`, `secret=${secret}`])
-    } else {
-      const kind = values.admin === true ? 'admin' : 'api'
-      const { key, ...claims } = await issueKey(root, kind, options, Date.now())
-      print(terminal, values, { kind, key, claims }, [key])
+      return { kind: 'signing', secrets: { keyid, secret }, claims, lines: [`keyid=${keyid}`, `secret=${secret}`] }
     }
-    return 0
+    const kind = values.admin === true ? 'admin' : 'api'
+    const { key, ...claims } = await issueKey(root, kind, options, Date.now())
+    return { kind, secrets: { key }, claims, lines: [key] }
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message)
     throw error
   }
 }
 
-function keyOptions({ consumer, plan, scopes, expires, admin }: Options): KeyOptions {
+function keyOptions({ consumer, plan, scopes, expires, admin }: KeysOptions): KeyOptions {
   const owner = consumer ?? (admin === true ? 'admin' : undefined)
   if (owner === undefined) throw new UsageError('say whose key it is: --consumer NAME')
-  const named = scopes === undefined ? undefined : scopes.split(/[\s,]+/u).filter((scope) => scope !== '')
+  const named = scopes === undefined ? undefined : listOf(scopes)
   const given = named ?? (admin === true ? ADMIN_SCOPES : undefined)
   return {
     consumer: owner,
     ...(plan === undefined ? {} : { plan }),
     ...(given === undefined ? {} : { scopes: given }),
-    ...(expires === undefined ? {} : { expiresInSeconds: lifeOf(expires) }),
+    ...(expires === undefined ? {} : { expiresInSeconds: lifeOf(expires, '--expires') }),
   }
 }
 
-function lifeOf(text: string): number {
-  const match = /^(\d{1,9})([smhdy])$/u.exec(text)
-  if (match === null) throw new UsageError(`--expires takes a number and s, m, h, d or y, such as 90d; not ${JSON.stringify(text)}`)
-  return Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0)
-}
-
-function print(
-  terminal: Terminal,
-  { json }: Options,
-  made: { kind: string; claims: KeyClaims; [secret: string]: unknown },
-  lines: readonly string[],
-): void {
-  const { claims, ...secrets } = made
+function print(terminal: Terminal, { json }: KeysOptions, { kind, claims, secrets, lines }: Made): void {
   const { id, consumer, plan, scopes, expiresAt } = claims
   const expires = new Date(expiresAt).toISOString()
   if (json === true) {
-    terminal.out(JSON.stringify({ ...secrets, id, consumer, plan, scopes, expiresAt: expires }))
+    terminal.out(JSON.stringify({ kind, ...secrets, id, consumer, plan, scopes, expiresAt: expires }))
     return
   }
   for (const line of lines) terminal.out(line)
   terminal.err(
-    `${made.kind} key ${id} of ${consumer}${plan === undefined ? '' : ` on plan ${plan}`}, until ${expires}. It is shown once and kept nowhere.`,
+    `${kind} key ${id} of ${consumer}${plan === undefined ? '' : ` on plan ${plan}`}, until ${expires}. It is shown once and kept nowhere.`,
   )
   terminal.err(`To revoke it: portcullis revoke --key ${id}`)
 }
 
-async function hash(values: Options, terminal: Terminal): Promise<number> {
+async function hash(values: KeysOptions, terminal: Terminal): Promise<number> {
   if (process.stdin.isTTY) terminal.err('Paste the key, then Enter and Ctrl-D:')
   const key = (await readAll(process.stdin)).trim()
   if (key === '') throw new UsageError('no key on standard input: printf %s "$KEY" | portcullis keys hash')

@@ -14,6 +14,12 @@ export function addressKey(text: string): string | undefined {
   return `${prefix.join(':')}::/64`
 }
 
+/** The eight groups of an address, an IPv4 one as IPv4-mapped. `undefined`: not an address. */
+export function addressWords(text: string): readonly number[] | undefined {
+  if (text.length > 45) return undefined
+  return ipv6Groups(isIpv4(text) ? `::ffff:${text}` : text)
+}
+
 /** Dotted decimal without leading zeros: `010` is 8 to some readers. */
 function isIpv4(text: string): boolean {
   return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/u.test(text)

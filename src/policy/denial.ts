@@ -1,7 +1,7 @@
 import { problemResponse, type Problem } from '../http/problem.ts'
 import type { TargetFault } from '../http/canonical-url.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'
-import type { Admission } from '../limits/limiter.ts'
+import type { Admission, LimitState } from '../limits/limiter.ts'
 import type { Authenticator, Rejected, RejectionReason, Remedy, Shortfall, Unavailable, VerifyContext } from '../schemes/authenticator.ts'
 import type { Tried } from './evaluate.ts'
 
@@ -111,15 +111,23 @@ function unavailable(code: string, retryAfterSeconds: number): Problem {
   }
 }
 
+/** RFC 9110 §15.5.3 leaves 402 open; waiting is no remedy there, so that nobody is told to. */
+const OVER_LIMIT = {
+  rate: { status: 429, code: 'rate-exceeded', title: 'Too many requests' },
+  quota: { status: 429, code: 'quota-exceeded', title: 'The quota is used up' },
+  concurrency: { status: 429, code: 'concurrency-exceeded', title: 'Too many requests at a time' },
+  credits: { status: 402, code: 'credits-exhausted', title: 'The credits are used up' },
+} as const satisfies Record<LimitState['kind'], Problem>
+
 function overLimit({ state, states, retryAfterSeconds }: Extract<Admission, { status: 'refused' }>): Problem {
+  const { name } = state.limit
+  const waits = Number.isFinite(retryAfterSeconds)
   return {
-    status: 429,
-    code: state.kind === 'quota' ? 'quota-exceeded' : 'rate-exceeded',
+    ...OVER_LIMIT[state.kind],
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
-    title: state.kind === 'quota' ? 'The quota is used up' : 'Too many requests',
-    detail: `Limit ${state.limit.name}: wait ${retryAfterSeconds} s.`,
-    fields: [...rateLimitFields(states), ['retry-after', String(retryAfterSeconds)]],
-    extensions: { 'violated-policies': [state.limit.name] },
+    detail: waits ? `Limit ${name}: wait ${retryAfterSeconds} s.` : `Limit ${name}: ${state.remaining} left.`,
+    fields: [...rateLimitFields(states), ...(waits ? [['retry-after', String(retryAfterSeconds)] as const] : [])],
+    extensions: { 'violated-policies': [name] },
   }
 }
 
@@ -196,6 +204,9 @@ function problemOfShortfall(shortfall: Fault): Problem {
 const AUTHENTIC: Partial<Record<RejectionReason, Pick<Problem, 'status' | 'code' | 'title'>>> = {
   expired: { status: 401, code: 'credential-expired', title: 'The credential has expired' },
   revoked: { status: 401, code: 'credential-revoked', title: 'The credential has been revoked' },
+  disabled: { status: 401, code: 'credential-disabled', title: 'The credential is switched off' },
+  replaced: { status: 401, code: 'credential-replaced', title: 'The credential was replaced by another one' },
+  address_not_allowed: { status: 403, code: 'address-not-allowed', title: 'The credential is not for use from this address' },
   replayed: { status: 401, code: 'replayed', title: 'The request was already used once' },
   too_old: { status: 401, code: 'credential-out-of-time', title: 'The credential is not for this time' },
   not_yet_valid: { status: 401, code: 'credential-out-of-time', title: 'The credential is not for this time' },
@@ -207,6 +218,7 @@ const AUTHENTIC: Partial<Record<RejectionReason, Pick<Problem, 'status' | 'code'
 
 /** Specific only where a MAC or signature held, or where sending it twice is the whole fault: a prober learns nothing else. */
 function problemOfRejection({ reason, authentic }: Rejected): Problem {
+  if (reason === 'cross_site') return CROSS_SITE
   if (reason === 'ambiguous') return { status: 400, code: 'credential-ambiguous', title: 'A credential was sent more than once' }
   return (authentic === true ? AUTHENTIC[reason] : undefined) ?? NOT_VERIFIED
 }

@@ -1,4 +1,5 @@
 import type { Authenticator, Consumed, Principal, Shortfall, Verdict, VerifyContext } from '../schemes/authenticator.ts'
+import { applyChanges } from './apply-changes.ts'
 import { unmetCondition } from './conditions.ts'
 import type { Conditions } from './policy.ts'
 
@@ -116,7 +117,9 @@ async function verifyOnce(authenticator: Authenticator, readings: Readings, cont
   // Asked on every request, whatever the scheme has cached: proof may not be cached.
   if (principal.expiresAt <= context.now) return { status: 'rejected', reason: 'expired', authentic: true }
   const revoked = context.revoked(principal)
-  return revoked === undefined ? verdict : { status: 'rejected', reason: 'revoked', detail: revoked, authentic: true }
+  if (revoked !== undefined) return { status: 'rejected', reason: 'revoked', detail: revoked, authentic: true }
+  const changed = applyChanges(principal, context.changesOf(principal), context)
+  return 'reason' in changed ? changed : { ...verdict, principal: changed }
 }
 
 function shortfallOf(term: Term, principal: Principal, context: EvaluateContext): Shortfall | undefined {

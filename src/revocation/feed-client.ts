@@ -1,4 +1,5 @@
 import type { RootSecret } from '../credentials/root-secret.ts'
+import { within } from '../http/object-call.ts'
 import { createFeedShare, type FeedHead, type FeedShare } from './feed-share.ts'
 import { FEED_NAME, type FeedPage, type FeedPosition } from './feed.ts'
 import type { RevocationFeed } from './feed-object.ts'
@@ -131,7 +132,7 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
       name: 'refresh revocations',
       run: async () => {
         try {
-          const tell = await within(refresh(asked), REFRESH_MS)
+          const tell = await within(refresh(asked), REFRESH_MS, 'the revocation feed')
           await tell?.()
         } finally {
           refreshingSince = Number.NEGATIVE_INFINITY
@@ -143,7 +144,7 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
   async function refreshNow(asked: Asked, defer: Defer): Promise<RevocationSnapshot> {
     const mayBeOld = asked.now - asOf < boundMs + graceMs
     try {
-      const tell = await within(refresh(asked), mayBeOld ? GRACE_REFRESH_MS : REFRESH_MS)
+      const tell = await within(refresh(asked), mayBeOld ? GRACE_REFRESH_MS : REFRESH_MS, 'the revocation feed')
       if (tell !== undefined) defer({ name: 'share revocations', run: tell })
     } catch (error) {
       failedAt = clock(asked)
@@ -207,11 +208,4 @@ async function beginWithWhole(
 function snapshotOf(held: HeldFeed | undefined): RevocationSnapshot {
   if (held === undefined) throw new Error('nothing of the revocation feed is held')
   return held.snapshot
-}
-
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the revocation feed did not answer in time')), ms)
-    void work.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }

@@ -1,15 +1,24 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
 import { createFeedBackup, type FeedBackup } from './feed-backup.ts'
+import { canonicalTarget, targetText } from './target.ts'
 import type { FeedPage, FeedPosition, FeedStatus } from './feed.ts'
-import type { Revocation } from './revocations.ts'
+import type { ChangeRequest } from './change-request.ts'
+import { mergeChanges, stampChanges, type Changes } from './changes.ts'
+import type { Revocation, RevocationTarget } from './revocations.ts'
 
 /** A feed this long takes no more: 503 rather than an unbounded one. */
 export const MAX_ENTRIES = 1_000_000
+/** Keys and consumers that are changed at one time: isolates hold them as text. */
+export const MAX_CHANGED = 50_000
 /** Entries handed out by one call. */
 export const PAGE_ENTRIES = 5000
 /** The backup is written at most this often (KV takes one write per second and key). */
 const BACKUP_DELAY_MS = 2000
+/** The platform repeats an alarm that failed six times, and then never: one that was repeated this often is set anew. */
+const MAX_REPEATED = 4
+/** Until the next attempt then, and how late an alarm may be before it counts as lost. */
+const ALARM_AGAIN_MS = 60_000
 /** Expired entries that one alarm forgets. */
 export const FORGOTTEN_PER_ALARM = 20_000
 const FORGET_EVERY_MS = 86_400_000
@@ -19,6 +28,13 @@ interface Row extends Record<string, SqlStorageValue> {
   readonly entry: string
 }
 type NewEntry = Omit<Revocation, 'sequence'>
+
+const TARGET = `json_extract(entry, '$.target')`
+const IS_CHANGE = `json_extract(entry, '$.changed') is not null`
+
+function revocationOf({ sequence, entry }: Row): Revocation {
+  return { sequence, ...(JSON.parse(entry) as NewEntry) }
+}
 
 /**
  * Everything that must stop, in one append-only list. An entry is durable before `append` answers. A second copy in KV
@@ -41,15 +57,37 @@ export class RevocationFeed extends DurableObject<Bindings> {
   async append(entries: readonly NewEntry[], now: number): Promise<readonly Revocation[]> {
     if (this.#count() + entries.length > MAX_ENTRIES) throw new Error('the revocation feed is full')
     const appended = this.ctx.storage.transactionSync(() => {
-      this.#sql.exec('update total set entries = entries + ?', entries.length)
+      this.#total(entries.length)
       return entries.map((entry): Revocation => ({ sequence: this.#insert(entry), ...entry }))
     })
-    // Further entries do not put it off: under a steady stream the copy would never be written.
-    if (this.#backupAt === undefined) {
-      this.#backupAt = now + BACKUP_DELAY_MS
-      await this.ctx.storage.setAlarm(this.#backupAt)
-    }
+    await this.#backUpLater(now)
     return appended
+  }
+
+  /** Joins a change to what was already set of its target: the feed keeps one such entry a target. */
+  async change({ target, patch, expiresAt, reason }: ChangeRequest, now: number): Promise<Revocation> {
+    const entry = this.ctx.storage.transactionSync((): Revocation => {
+      const earlier = this.#changesOf(target)
+      if (earlier.length === 0 && this.#changedCount() >= MAX_CHANGED) throw new Error('the revocation feed takes no more changes')
+      const known = earlier.reduce<Changes | undefined>((merged, { changed }) => mergeChanges(merged, changed ?? {}), undefined)
+      const changed = mergeChanges(known, stampChanges(patch, known, now))
+      const end = Math.max(expiresAt, ...earlier.map((one) => one.expiresAt))
+      for (const { sequence } of earlier) this.#sql.exec('delete from entries where sequence = ?', sequence)
+      if (this.#total(1 - earlier.length) > MAX_ENTRIES) throw new Error('the revocation feed is full')
+      const joined: NewEntry = { target, changed, expiresAt: end, reason }
+      return { sequence: this.#insert(joined), ...joined }
+    })
+    await this.#backUpLater(now)
+    return entry
+  }
+
+  async #backUpLater(now: number): Promise<void> {
+    // Further entries do not put it off: under a steady stream the copy would never be written.
+    if (this.#backupAt === undefined || Date.now() - this.#backupAt >= ALARM_AGAIN_MS) {
+      const backupAt = now + BACKUP_DELAY_MS
+      await this.ctx.storage.setAlarm(backupAt)
+      this.#backupAt = backupAt
+    }
   }
 
   /** What came after `position`, oldest first; `undefined`: everything. */
@@ -58,7 +96,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
     const rows = this.#sql
       .exec<Row>('select sequence, entry from entries where sequence > ? order by sequence limit ?', from, PAGE_ENTRIES)
       .toArray()
-    const entries = rows.map(({ sequence, entry }): Revocation => ({ sequence, ...(JSON.parse(entry) as NewEntry) }))
+    const entries = rows.map(revocationOf)
     const sequence = entries.at(-1)?.sequence ?? from
     return { position: { epoch: this.#epoch, sequence }, entries, hasMore: rows.length === PAGE_ENTRIES }
   }
@@ -69,11 +107,17 @@ export class RevocationFeed extends DurableObject<Bindings> {
   }
 
   /** Forgets what has expired by itself, then writes the second copy: a part of either where there is much. */
-  override async alarm(): Promise<void> {
+  override async alarm(repeated?: AlarmInvocationInfo): Promise<void> {
     this.#backupAt = undefined
     const now = Date.now()
     const hasForgotten = this.#forget(now)
-    const hasWritten = await this.#backup.write(now)
+    let hasWritten = false
+    try {
+      hasWritten = await this.#backup.write(now)
+    } catch (error) {
+      if ((repeated?.retryCount ?? 0) < MAX_REPEATED) throw error
+      return this.ctx.storage.setAlarm(now + ALARM_AGAIN_MS)
+    }
     if ((await this.ctx.storage.getAlarm()) !== null) return
     if (!hasForgotten || !hasWritten) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
     else if (this.#count() > 0) await this.ctx.storage.setAlarm(Date.now() + FORGET_EVERY_MS)
@@ -86,7 +130,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
       const forgotten = this.#sql
         .exec(`delete from entries where sequence in (${before}) returning 1`, now, FORGOTTEN_PER_ALARM)
         .toArray().length
-      this.#sql.exec('update total set entries = entries - ?', forgotten)
+      this.#total(-forgotten)
       return forgotten < FORGOTTEN_PER_ALARM
     })
   }
@@ -96,6 +140,8 @@ export class RevocationFeed extends DurableObject<Bindings> {
     this.#sql.exec(`create table if not exists entries (
       sequence integer primary key autoincrement, entry text not null, expires_at integer not null)`)
     this.#sql.exec('create index if not exists entries_by_end on entries (expires_at)')
+    this.#sql.exec(`create index if not exists entries_by_target on entries (${TARGET})`)
+    this.#sql.exec(`create index if not exists changes on entries (sequence) where ${IS_CHANGE}`)
     this.#sql.exec('create table if not exists total (entries integer not null)')
     const [known] = this.#sql.exec<{ epoch: string }>('select epoch from meta').toArray()
     if (known === undefined) {
@@ -111,13 +157,28 @@ export class RevocationFeed extends DurableObject<Bindings> {
     if (known === undefined && this.#count() > 0) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
   }
 
-  #insert({ target, before, expiresAt, reason }: NewEntry): number {
-    const entry = JSON.stringify({ target, before, expiresAt, reason })
+  #changesOf(target: RevocationTarget): Revocation[] {
+    return this.#sql
+      .exec<Row>(`select sequence, entry from entries where ${TARGET} = ? and ${IS_CHANGE}`, targetText(target))
+      .toArray()
+      .map(revocationOf)
+  }
+
+  #changedCount(): number {
+    return this.#sql.exec<{ changed: number }>(`select count(*) as changed from entries where ${IS_CHANGE}`).one().changed
+  }
+
+  #insert({ target, before, changed, expiresAt, reason }: NewEntry): number {
+    const entry = JSON.stringify({ target: canonicalTarget(target), before, changed, expiresAt, reason })
     const [row] = this.#sql
       .exec<{ sequence: number }>('insert into entries (entry, expires_at) values (?, ?) returning sequence', entry, expiresAt)
       .toArray()
     if (row === undefined) throw new Error('the entry was not stored')
     return row.sequence
+  }
+
+  #total(more: number): number {
+    return this.#sql.exec<{ total: number }>('update total set entries = entries + ? returning entries as total', more).one().total
   }
 
   #count(): number {

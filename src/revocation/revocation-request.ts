@@ -16,37 +16,39 @@ const ISSUED_KEY_ID = /^[0-9a-f]{24}$/u
 
 const INSTANT = 'an instant such as 2027-01-31T00:00:00Z'
 
-const id = v.pipe(
+export const idSchema = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(512),
   v.regex(/^\P{Cc}+$/u, 'no control characters'),
   v.check((text) => !/^pc[ka]_/u.test(text), 'that is a key itself: revoke it by its id, which `portcullis keys create` printed'),
 )
-const common = {
-  /** For the log; never shown to the caller. */
-  reason: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters'))),
-  /** When what it names is over by itself, so that the entry may be forgotten. */
-  expiresAt: v.optional(
-    v.pipe(
-      v.string(),
-      v.isoTimestamp(INSTANT),
-      v.check((text) => !Number.isNaN(Date.parse(text)), INSTANT),
-    ),
+/** For the log; never shown to the caller. */
+export const reasonSchema = v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters')))
+export const instantSchema = v.optional(
+  v.pipe(
+    v.string(),
+    v.isoTimestamp(INSTANT),
+    v.check((text) => !Number.isNaN(Date.parse(text)), INSTANT),
   ),
+)
+const common = {
+  reason: reasonSchema,
+  /** When what it names is over by itself, so that the entry may be forgotten. */
+  expiresAt: instantSchema,
 }
 const issuer = v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(512)))
 const revocationSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('key'), id, ...common }),
+  v.strictObject({ type: v.literal('key'), id: idSchema, ...common }),
   v.strictObject({
     type: v.literal('generation'),
     id: v.pipe(v.string(), v.regex(/^[a-z0-9]{1,8}$/u, 'a generation such as g1')),
     ...common,
   }),
-  v.strictObject({ type: v.literal('jti'), id, issuer, ...common }),
-  v.strictObject({ type: v.literal('session'), id, issuer, ...common }),
-  v.strictObject({ type: v.literal('subject'), id, issuer, ...common }),
-  v.strictObject({ type: v.literal('consumer'), id, ...common }),
+  v.strictObject({ type: v.literal('jti'), id: idSchema, issuer, ...common }),
+  v.strictObject({ type: v.literal('session'), id: idSchema, issuer, ...common }),
+  v.strictObject({ type: v.literal('subject'), id: idSchema, issuer, ...common }),
+  v.strictObject({ type: v.literal('consumer'), id: idSchema, ...common }),
   v.strictObject({
     type: v.literal('certificate'),
     id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/u, 'the SHA-256 of the certificate, 64 lower-case hexadecimal digits')),
@@ -107,12 +109,12 @@ function entryOf({ reason, expiresAt, ...target }: v.InferOutput<typeof revocati
   }
 }
 
-function defaultEnd({ type, id: name }: { type: RevocationTarget['type']; id: string }, now: number): number {
+export function defaultEnd({ type, id: name }: { type: RevocationTarget['type']; id: string }, now: number): number {
   if (type === 'address') return now + ADDRESS_LIFE_MS
   if (type === 'jti' || type === 'session' || type === 'subject') return now + TOKEN_LIFE_MS
   return type === 'key' && ISSUED_KEY_ID.test(name) ? now + MAX_KEY_LIFE_SECONDS * 1000 : NEVER
 }
 
-function pointerOf(issue: v.BaseIssue<unknown>): string {
+export function pointerOf(issue: v.BaseIssue<unknown>): string {
   return (issue.path ?? []).map(({ key }) => `/${String(key)}`).join('')
 }

@@ -1,3 +1,5 @@
+import type { Changes, KnownChanges } from './changes.ts'
+
 /** What can be revoked. A `jti`, `session` or `subject` without `issuer` is revoked whoever issued it. */
 export type RevocationTarget =
   /** One API key or signing key, issued here or imported. */
@@ -27,6 +29,8 @@ export interface Revocation {
    * credential that does not say when it was issued stops too.
    */
   readonly before?: number
+  /** It stops nothing: `key` and `consumer` are changed so, all that was ever set of them. */
+  readonly changed?: Changes
   /** Milliseconds since the epoch after which what it names has expired by itself; the entry is then forgotten. */
   readonly expiresAt: number
   /** For the log; never shown to the caller. */
@@ -48,6 +52,8 @@ export interface Revocable {
 export interface RevocationSnapshot {
   /** The reason this credential must stop, or `undefined`. */
   find(credential: Revocable): string | undefined
+  /** What has changed of it since it was issued. Asked only once it verified. */
+  changesOf(credential: Pick<Revocable, 'kind' | 'credentialId' | 'consumer'>): KnownChanges
   /** The reason nothing is taken from this address at `now`, in milliseconds, or `undefined`. */
   findAddress(address: string, now: number): string | undefined
 }

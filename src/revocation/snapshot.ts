@@ -1,7 +1,9 @@
 import { addressKey } from '../http/address.ts'
+import { createChangeTable, type ChangeTable } from './change-table.ts'
 import { createFingerprintTable, type FingerprintTable } from './fingerprint-table.ts'
 import { createKeyedHash, type KeyedHash } from './keyed-hash.ts'
 import { createLabels, type Labels } from './labels.ts'
+import type { KnownChanges } from './changes.ts'
 import type { Revocable, Revocation, RevocationSnapshot, RevocationTarget } from './revocations.ts'
 
 /** A snapshot that grows with the feed. */
@@ -10,7 +12,7 @@ export interface GrowingSnapshot extends RevocationSnapshot {
   /** Bytes that the entries take. */
   readonly bytes: number
   /** Of two entries for one target the later instant and the later end count; order and repeats do not matter. */
-  add(entries: readonly Pick<Revocation, 'target' | 'before' | 'expiresAt' | 'reason'>[]): void
+  add(entries: readonly Pick<Revocation, 'target' | 'before' | 'changed' | 'expiresAt' | 'reason'>[]): void
   /** Drops what has expired by itself, once there is enough of it. `now` in milliseconds. */
   forget(now: number): void
   /** For another isolate that has the same key. */
@@ -29,6 +31,7 @@ const KINDS: Readonly<Record<RevocationTarget['type'], number>> = {
   session: 8,
 }
 const WITH_ISSUER = 16
+const NO_CHANGES: KnownChanges = {}
 /** Ends of addresses are kept exactly as their instant; as labels, which are few, they share those of an hour. */
 const ADDRESS_END_MS = 3_600_000
 /** Expired entries stay until they are one in so many: a sweep reads every entry. */
@@ -38,6 +41,7 @@ interface Parts {
   readonly labels: Labels
   readonly always: FingerprintTable
   readonly dated: FingerprintTable
+  readonly changes: ChangeTable
   /** Bits of the kinds that occur: the others need no look-up. */
   kinds: number
 }
@@ -52,7 +56,7 @@ interface Parts {
 export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingSnapshot {
   let hash: KeyedHash | undefined = key === undefined ? undefined : createKeyedHash(key)
   const parts = encoded === undefined ? emptyParts() : decode(encoded)
-  const { labels, always, dated } = parts
+  const { labels, always, dated, changes } = parts
   let words = new Int32Array(64)
 
   function fingerprint(kind: number, id: string, issuer: string): KeyedHash {
@@ -107,18 +111,20 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
 
   return {
     get size() {
-      return always.size + dated.size
+      return always.size + dated.size + changes.size
     },
     get bytes() {
-      return always.bytes + dated.bytes
+      return always.bytes + dated.bytes + changes.bytes
     },
     add(entries) {
-      for (const { target, before = Number.POSITIVE_INFINITY, expiresAt, reason } of entries) {
-        if (target.type === 'address') addAddress(target, expiresAt, reason)
+      for (const { target, before = Number.POSITIVE_INFINITY, changed, expiresAt, reason } of entries) {
+        if (changed !== undefined) changes.add(target, changed, expiresAt)
+        else if (target.type === 'address') addAddress(target, expiresAt, reason)
         else add(target, before, expiresAt, reason)
       }
     },
     forget(now) {
+      changes.forget(now)
       if (labels.overCount(now) * SWEEP_SHARE <= always.size + dated.size) return
       const isOver = (label: number): boolean => labels.endOf(label) <= now
       always.sweep(isOver)
@@ -141,6 +147,12 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
             : (look(KINDS.key, credentialId, '', at) ?? (generation === undefined ? undefined : look(KINDS.generation, generation, '', at)))
       return own ?? (consumer === undefined ? undefined : look(KINDS.consumer, consumer, '', at))
     },
+    changesOf({ kind, credentialId, consumer }) {
+      if (changes.size === 0) return NO_CHANGES
+      const ofKey = kind === 'api-key' || kind === 'http-signature' ? changes.find('key', credentialId) : undefined
+      const ofConsumer = consumer === undefined ? undefined : changes.find('consumer', consumer)
+      return { ...(ofKey === undefined ? {} : { key: ofKey }), ...(ofConsumer === undefined ? {} : { consumer: ofConsumer }) }
+    },
     findAddress(address, now) {
       if ((parts.kinds & (2 ** KINDS.address)) === 0) return undefined
       const id = addressKey(address)
@@ -149,7 +161,12 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
     encode() {
       const tables = [always.encode(), dated.encode()]
       const head = new TextEncoder().encode(
-        JSON.stringify({ labels: labels.encode(), kinds: parts.kinds, words: tables.map(({ length }) => length) }),
+        JSON.stringify({
+          labels: labels.encode(),
+          kinds: parts.kinds,
+          words: tables.map(({ length }) => length),
+          changes: changes.encode(),
+        }),
       )
       // Padded, so that the words stand at multiples of four.
       const headBytes = Math.ceil(head.byteLength / 4) * 4
@@ -167,7 +184,13 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
 }
 
 function emptyParts(): Parts {
-  return { labels: createLabels(), always: createFingerprintTable(false), dated: createFingerprintTable(true), kinds: 0 }
+  return {
+    labels: createLabels(),
+    always: createFingerprintTable(false),
+    dated: createFingerprintTable(true),
+    changes: createChangeTable(),
+    kinds: 0,
+  }
 }
 
 /** Reads what another isolate wrote; who wrote it is the caller's to ensure. Throws on what does not fit together. */
@@ -178,12 +201,14 @@ function decode(encoded: Uint8Array): Parts {
     readonly labels: Parameters<typeof createLabels>[0]
     readonly kinds: number
     readonly words: readonly [number, number]
+    readonly changes: Parameters<typeof createChangeTable>[0]
   }
   const from = 4 + headBytes
   return {
     labels: createLabels(head.labels),
     always: createFingerprintTable(false, new Int32Array(buffer, from, head.words[0])),
     dated: createFingerprintTable(true, new Int32Array(buffer, from + head.words[0] * 4, head.words[1])),
+    changes: createChangeTable(head.changes),
     kinds: head.kinds,
   }
 }

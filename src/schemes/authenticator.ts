@@ -1,5 +1,6 @@
 import type { CanonicalUrl } from '../http/canonical-url.ts'
 import type { RequestBody } from '../http/request-body.ts'
+import type { KnownChanges } from '../revocation/changes.ts'
 
 /** Where a credential travels. The proxy removes every declared carrier before forwarding. */
 export type Carrier = { readonly in: 'header' | 'query' | 'cookie'; readonly name: string } | { readonly in: 'tls' }
@@ -27,6 +28,8 @@ export interface Principal {
   readonly issuedAt?: number
   /** Milliseconds since the epoch; Infinity where the credential has no end of its own. */
   readonly expiresAt: number
+  /** It was replaced: when that was, in milliseconds. It still counts until `expiresAt`. */
+  readonly replacedAt?: number
 }
 
 export type SchemeKind = 'jwt' | 'api-key' | 'http-signature' | 'mutual-tls' | 'session'
@@ -64,17 +67,25 @@ export const REJECTION_REASONS = [
   'content_too_large',
   'replayed',
   'revoked',
+  /** Switched off, itself or its consumer, until it is switched on again. */
+  'disabled',
+  /** Replaced by another key, and its time beside that one is over. */
+  'replaced',
+  /** The credential is not for use from this address: 403. */
+  'address_not_allowed',
   'binding_missing',
   'binding_mismatch',
   'certificate_not_verified',
   'certificate_revoked',
   'certificate_unreadable',
   'issuer_not_pinned',
+  /** Another site may have made the browser send it: 403. */
+  'cross_site',
 ] as const
 export type RejectionReason = (typeof REJECTION_REASONS)[number]
 
 /** Which dependency was down while a credential was verified. */
-export type OutageReason = 'key_set_unavailable' | 'replay_memory_unavailable' | 'revocation_unavailable' | 'secret_unavailable'
+export type OutageReason = 'key_set_unavailable' | 'replay_memory_unavailable' | 'revocation_unavailable' | 'secret_unavailable' | 'session_unavailable'
 
 export interface Rejected {
   readonly status: 'rejected'
@@ -124,6 +135,10 @@ export interface VerifyContext {
   readonly now: number
   /** Synchronous: the revocation snapshot in memory. The reason a principal must stop, or undefined. */
   revoked(principal: Principal): string | undefined
+  /** What has changed of a credential since it was issued; asked once its MAC or signature held. */
+  changesOf(credential: Pick<Principal, 'kind' | 'credentialId' | 'consumer'>): KnownChanges
+  /** Of the client, as the edge reports it. */
+  readonly address: string | undefined
   /** Work that starts after the response: a thunk, so it cannot start early; named, so failures are countable. */
   defer(task: DeferredTask): void
 }
@@ -138,6 +153,8 @@ export interface Remedy {
   readonly challenges: readonly string[]
   /** Further response fields, such as `Accept-Signature` (RFC 9421 §5) or `DPoP-Nonce` (RFC 9449 §8). */
   readonly fields?: readonly (readonly [name: string, value: string])[]
+  /** Path and query on our host where a person can sign in. */
+  readonly login?: string
 }
 
 /** One configured security scheme (OpenAPI Security Scheme Object) at work. */

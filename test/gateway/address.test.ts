@@ -182,6 +182,7 @@ test('the warm path looks in the snapshot at once: nothing is awaited before the
   const asked: string[] = []
   const held = {
     find: () => undefined,
+    changesOf: () => ({}),
     findAddress: (address: string) => {
       asked.push(address)
       return 'abuse'

@@ -82,6 +82,9 @@ describe('deny()', () => {
   test.each([
     ['expired', 401, 'credential-expired'],
     ['revoked', 401, 'credential-revoked'],
+    ['disabled', 401, 'credential-disabled'],
+    ['replaced', 401, 'credential-replaced'],
+    ['address_not_allowed', 403, 'address-not-allowed'],
     ['replayed', 401, 'replayed'],
     ['too_old', 401, 'credential-out-of-time'],
     ['component_not_covered', 401, 'component-not-covered'],

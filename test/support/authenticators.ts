@@ -79,7 +79,9 @@ export function evaluateContext(overrides: Partial<EvaluateContext> = {}): Evalu
     body: createRequestBody(request, 1024),
     now: NOW,
     parameters: {},
+    address: undefined,
     revoked: () => undefined,
+    changesOf: () => ({}),
     defer: () => undefined,
     ...overrides,
   }

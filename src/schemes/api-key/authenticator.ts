@@ -1,7 +1,8 @@
 import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../credentials/imported-key.ts'
 import { isIssuedKey, KEY_PREFIXES, parseKey, type KeyClaims, type ParsedKey } from '../../credentials/key-format.ts'
 import { entitlementOf } from '../../directory/entitlement.ts'
-import type { Attempt, Authenticator, Carrier, Principal, Rejected, Remedy, Shortfall, Verdict } from '../authenticator.ts'
+import { currentOf, type KnownChanges } from '../../revocation/changes.ts'
+import type { Attempt, Authenticator, Carrier, Principal, Rejected, Remedy, Shortfall, Verdict, VerifyContext } from '../authenticator.ts'
 import type { SchemeDependencies } from '../index.ts'
 import type { ApiKeyConfig } from './config.ts'
 import { findKey } from './find-key.ts'
@@ -29,39 +30,40 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     keptLength += text.length
   }
 
-  const verify = async (text: string, now: number): Promise<Verdict> => {
+  const verify = async (text: string, context: VerifyContext): Promise<Verdict> => {
     const known = verified.get(text)
-    if (known !== undefined) return admitIssued(known, now)
+    if (known !== undefined) return admitIssued(known, context)
     const key = parseKey(text)
-    if (key === undefined) return kind === 'admin' ? rejected('unknown_key') : verifyImported(text)
+    if (key === undefined) return kind === 'admin' ? rejected('unknown_key') : verifyImported(text, context)
     if (key.kind !== kind || !(await isIssuedKey(rootSecret, key))) return rejected('unknown_key')
     keep(text, key)
-    return admitIssued(key, now)
+    return admitIssued(key, context)
   }
 
-  const verifyImported = async (text: string): Promise<Verdict> => {
+  const verifyImported = async (text: string, context: VerifyContext): Promise<Verdict> => {
     if (text.length > MAX_IMPORTED_KEY_LENGTH) return rejected('malformed')
     const digests = await importedKeyDigests(rootSecret, text)
     // The pepper makes the digest a secret-keyed value: a look-up by it tells nobody anything about a stored key.
     const key = digests.map((digest) => directory.importedKey(digest)).find((found) => found !== undefined)
     if (key === undefined) return rejected('unknown_key')
-    return admit({ ...key, expiresAt: Number.POSITIVE_INFINITY })
+    return admit({ ...key, expiresAt: Number.POSITIVE_INFINITY }, context)
   }
 
-  const admitIssued = (key: ParsedKey, now: number): Verdict => {
-    if (key.expiresAt <= now) return { ...rejected('expired'), authentic: true }
-    if (kind === 'admin') return { status: 'verified', principal: principalOf(key, new Set(key.scopes)) }
-    return admit(key)
+  const admitIssued = (key: ParsedKey, context: VerifyContext): Verdict => {
+    if (key.expiresAt <= context.now) return { ...rejected('expired'), authentic: true }
+    if (kind === 'api') return admit(key, context)
+    const scopes = currentOf(changesOf(key, context).key).scopes ?? key.scopes
+    return { status: 'verified', principal: principalOf(key, new Set(scopes)) }
   }
 
   /** Whom the key names must still be known: an unknown plan is never unlimited. */
-  const admit = (key: Admitted): Verdict => {
-    const entitlement = entitlementOf(directory, key)
+  const admit = (key: Admitted, context: VerifyContext): Verdict => {
+    const entitlement = entitlementOf(directory, key, changesOf(key, context))
     if (entitlement.status !== 'entitled') return { ...rejected(entitlement.status), authentic: true }
-    return { status: 'verified', principal: principalOf(key, entitlement.scopes) }
+    return { status: 'verified', principal: principalOf(key, entitlement.scopes, entitlement.plan) }
   }
 
-  const principalOf = (key: Admitted, scopes: ReadonlySet<string>): Principal => ({
+  const principalOf = (key: Admitted, scopes: ReadonlySet<string>, plan = key.plan): Principal => ({
     scheme: config.name,
     kind: 'api-key',
     issuer: REALM,
@@ -71,7 +73,7 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     scopes,
     claims: {},
     expiresAt: key.expiresAt,
-    ...(key.plan === undefined ? {} : { plan: key.plan }),
+    ...(plan === undefined ? {} : { plan }),
     ...(key.generation === undefined ? {} : { generation: key.generation }),
     ...(key.issuedAt === undefined ? {} : { issuedAt: key.issuedAt }),
   })
@@ -83,7 +85,7 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     read(request): Attempt | undefined {
       const found = findKey(config.carrier, KEY_PREFIXES[kind], request)
       if (found === undefined) return undefined
-      return async ({ now }) => (found.status === 'found' ? verify(found.key, now) : rejected(found.status))
+      return async (context) => (found.status === 'found' ? verify(found.key, context) : rejected(found.status))
     },
     remedy: async (shortfall) => remedyOf(config, shortfall),
   }
@@ -91,6 +93,9 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
 
 /** An imported key has no end and does not say when it was made. */
 type Admitted = Omit<KeyClaims, 'generation' | 'issuedAt'> & Partial<Pick<KeyClaims, 'generation' | 'issuedAt'>>
+
+const changesOf = ({ id, consumer }: Admitted, context: VerifyContext): KnownChanges =>
+  context.changesOf({ kind: 'api-key', credentialId: id, consumer })
 
 const rejected = (reason: Rejected['reason']): Rejected => ({ status: 'rejected', reason })
 

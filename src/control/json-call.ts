@@ -1,0 +1,49 @@
+import type { Problem } from '../http/problem.ts'
+
+const MAX_BODY_BYTES = 64 * 1024
+
+/** The object did not answer. */
+export const UNAVAILABLE: Problem = {
+  status: 503,
+  code: 'dependency-unavailable',
+  title: 'The gate cannot answer at the moment',
+  detail: 'Nothing was changed for certain; send the request again.',
+  fields: [['retry-after', '5']],
+}
+
+export function methodNotAllowed(allow: string): Problem {
+  return { status: 405, code: 'method-not-allowed', title: 'The route does not take this method', fields: [['allow', allow]] }
+}
+
+/** At most 64 KiB, whatever Content-Length says. */
+export async function readJson(request: Request): Promise<{ value: unknown } | { problem: Problem }> {
+  let text = ''
+  let bytes = 0
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  try {
+    for await (const chunk of request.body ?? []) {
+      const part = chunk as Uint8Array
+      bytes += part.byteLength
+      if (bytes > MAX_BODY_BYTES)
+        return {
+          problem: {
+            status: 413,
+            code: 'content-too-large',
+            title: 'The content is too large',
+            detail: `At most ${MAX_BODY_BYTES} bytes are taken here.`,
+          },
+        }
+      text += decoder.decode(part, { stream: true })
+    }
+    return { value: JSON.parse(text + decoder.decode()) as unknown }
+  } catch {
+    return { problem: { status: 400, code: 'content-not-json', title: 'The content is not JSON' } }
+  }
+}
+
+export function json(status: number, value: unknown): Response {
+  return new Response(`${JSON.stringify(value)}\n`, {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+  })
+}
