@@ -173,16 +173,16 @@ export function createIdentityApp(parts: IdentityAppParts): IdentityApp {
       ...(provider === undefined ? {} : { provider: provider.name }),
     })
     const asked = signIn === undefined ? undefined : { signIn, returnTo, ...(idToken === undefined ? {} : { idToken }) }
-    const leaving = asked === undefined ? undefined : await provider?.signOut(asked, context).catch(unreachable(context))
+    const leaving =
+      asked === undefined
+        ? undefined
+        : await provider?.signOut(asked, context).catch((error: unknown) => {
+            log(context, 'sign-out', { code: 'provider-not-told', detail: error instanceof Error ? error.message : 'unknown' })
+          })
     const response = leaving ?? redirect(returnTo)
     for (const cookie of setCookies) response.headers.append('set-cookie', cookie)
     return response
   }
-
-  const unreachable =
-    (context: IdentityRequest) =>
-    (error: unknown): undefined =>
-      log(context, 'sign-out', { code: 'provider-not-told', detail: error instanceof Error ? error.message : 'unknown' }) as undefined
 
   app.all('*', ({ env }) => refuse(env, { code: isKnown(env) ? 'method-not-allowed' : 'provider-unknown', detail: 'no such address' }))
   app.onError((error, { env }: Context<Bindings>) =>

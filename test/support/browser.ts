@@ -1,18 +1,16 @@
 /** Fetches as a browser navigates: keeps cookies, follows no redirect by itself. */
 export interface Browser {
-  get(url: string, headers?: Readonly<Record<string, string>>): Promise<Response>
-  post(url: string, form: Readonly<Record<string, string>>, headers?: Readonly<Record<string, string>>): Promise<Response>
+  get(url: string, headers?: Fields): Promise<Response>
+  post(url: string, form: Fields, headers?: Fields): Promise<Response>
   readonly cookies: Map<string, string>
 }
+type Fields = Readonly<Record<string, string>>
 
 export function createBrowser(fetcher: (request: Request) => Promise<Response>): Browser {
   const cookies = new Map<string, string>()
-  async function send(
-    url: string,
-    { headers: given, ...init }: RequestInit & { readonly headers: Readonly<Record<string, string>> },
-  ): Promise<Response> {
+  async function send(url: string, given: Fields, init: RequestInit = {}): Promise<Response> {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const headers = new Headers({ accept: 'text/html,application/xhtml+xml', ...given, ...(cookie === '' ? {} : { cookie }) })
+    const headers = { accept: 'text/html,application/xhtml+xml', ...given, ...(cookie === '' ? {} : { cookie }) }
     const response = await fetcher(new Request(url, { ...init, headers, redirect: 'manual' }))
     for (const field of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = field.split(';')
@@ -24,7 +22,7 @@ export function createBrowser(fetcher: (request: Request) => Promise<Response>):
   }
   return {
     cookies,
-    get: async (url, headers = {}) => send(url, { headers }),
-    post: async (url, form, headers = {}) => send(url, { method: 'POST', body: new URLSearchParams(form), headers }),
+    get: async (url, headers = {}) => send(url, headers),
+    post: async (url, form, headers = {}) => send(url, headers, { method: 'POST', body: new URLSearchParams(form) }),
   }
 }

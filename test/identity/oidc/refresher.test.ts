@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest'
+import { createTokenRefresher } from '../../../src/identity/oidc/refresher.ts'
+import type { OpenIdProviderConfig } from '../../../src/policy/identity-providers.ts'
+import { createHostileProvider, SUBJECT, type Ways } from '../../support/hostile-provider.ts'
+import { CLIENT_ID, providerConfig, TEST_ROOT } from '../../support/identity.ts'
+
+const NOW = 1_800_000_000_000
+const seconds = NOW / 1000
+
+async function startRefresher(changes: Partial<OpenIdProviderConfig> = {}) {
+  const provider = await createHostileProvider({ clientId: CLIENT_ID, now: () => NOW })
+  const refresher = createTokenRefresher([providerConfig(changes)], {
+    rootSecret: TEST_ROOT,
+    fetch: provider.fetch,
+    isLocal: false,
+    now: () => NOW,
+  })
+  const idToken = await provider.sign({
+    iss: provider.issuer,
+    aud: CLIENT_ID,
+    sub: SUBJECT,
+    auth_time: seconds - 10,
+    iat: seconds - 10,
+    exp: seconds,
+  })
+  const tokens = { accessToken: 'old', tokenType: 'bearer', refreshToken: 'r-1', idToken, scope: 'openid' } as const
+  const refresh = async () => refresher.refresh('acme', tokens, { issuer: provider.issuer, subject: SUBJECT }, NOW)
+  return { provider, refresher, tokens, refresh }
+}
+
+describe('a refresh at the provider', () => {
+  test('OC-8: gives new tokens and what the person may do now', async () => {
+    const { provider, refresh } = await startRefresher()
+    const bodies: URLSearchParams[] = []
+    provider.ways.token = (right, body) => {
+      bodies.push(body)
+      return { ...right, access_token: 'new', refresh_token: 'r-2', scope: 'openid profile' }
+    }
+    provider.ways.claims = (claims) => ({ ...claims, groups: ['none'], at_hash: undefined })
+    const refreshed = await refresh()
+    expect(bodies[0]?.get('refresh_token')).toBe('r-1')
+    expect(refreshed).toMatchObject({
+      status: 'refreshed',
+      tokens: { accessToken: 'new', refreshToken: 'r-2', tokenType: 'bearer', expiresAt: NOW + 300_000, scope: 'openid profile' },
+      signIn: { groups: ['none'], scopes: ['openid'], claims: { name: 'Ada', auth_time: seconds - 10 } },
+    })
+  })
+
+  test('what a provider does not say again stays', async () => {
+    const { provider, refresh, tokens } = await startRefresher()
+    provider.ways.token = () => ({ access_token: 'new', token_type: 'Bearer' })
+    expect(await refresh()).toEqual({
+      status: 'refreshed',
+      tokens: { accessToken: 'new', tokenType: 'bearer', refreshToken: 'r-1', idToken: tokens.idToken, scope: 'openid' },
+    })
+  })
+
+  test('UserInfo is asked again where it was asked at the sign-in', async () => {
+    const mapping = { claims: { department: 'department' }, groups: 'groups', scopes: [], groupScopes: {} }
+    const { refresh } = await startRefresher({ userInfo: true, mapping })
+    expect(await refresh()).toMatchObject({ signIn: { claims: { department: 'engines' } } })
+  })
+
+  test.each<[string, Ways]>([
+    ['OC-8: somebody else', { claims: (claims) => ({ ...claims, sub: 'admin' }) }],
+    ['OC-8: another issuer', { claims: (claims) => ({ ...claims, iss: 'https://evil.example' }) }],
+    ['OC-8: another audience', { claims: (claims) => ({ ...claims, aud: 'other' }) }],
+    ['OC-8: another time of sign-in', { claims: (claims) => ({ ...claims, auth_time: seconds }) }],
+    ['OC-5: another access token', { claims: (claims) => ({ ...claims, at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' }) }],
+    ['OC-5: an expired token', { claims: (claims) => ({ ...claims, exp: seconds - 60 }) }],
+    ['OC-5: a key that is not published', { header: () => ({ kid: 'unknown' }) }],
+    ['OC-5: a signature that does not hold', { idToken: (jwt) => `${jwt.slice(0, -6)}AAAAAA` }],
+    ['invalid_grant', { instead: { '/token': () => Response.json({ error: 'invalid_grant' }, { status: 400 }) } }],
+    ['no access token', { token: () => ({ token_type: 'Bearer' }) }],
+  ])('%s ends the session', async (_, ways) => {
+    const { provider, refresh } = await startRefresher()
+    Object.assign(provider.ways, ways)
+    expect(await refresh()).toEqual({ status: 'ended' })
+  })
+
+  test('OC-6: UserInfo about somebody else ends the session', async () => {
+    const { provider, refresh } = await startRefresher({ userInfo: true })
+    provider.ways.userInfo = (right) => ({ ...right, sub: 'admin' })
+    expect(await refresh()).toEqual({ status: 'ended' })
+  })
+
+  test.each<[string, Ways]>([
+    ['the token endpoint is down', { instead: { '/token': () => new Response(null, { status: 502 }) } }],
+    ['the provider does not know us today', { instead: { '/token': () => Response.json({ error: 'invalid_client' }, { status: 401 }) } }],
+    ['discovery is down', { instead: { '/.well-known/openid-configuration': () => new Response(null, { status: 500 }) } }],
+    ['discovery is wrong', { discovery: (right) => ({ ...right, issuer: 'https://evil.example' }) }],
+  ])('%s: the session stays, and the request is 503', async (_, ways) => {
+    const { provider, refresh } = await startRefresher()
+    Object.assign(provider.ways, ways)
+    expect(await refresh()).toEqual({ status: 'unavailable' })
+  })
+
+  test('the keys are down: the grant counts, its ID token does not', async () => {
+    const { provider, refresh, tokens } = await startRefresher()
+    provider.ways.instead = { '/jwks': () => new Response(null, { status: 500 }) }
+    provider.ways.token = (right) => ({ ...right, access_token: 'new', refresh_token: 'r-2' })
+    expect(await refresh()).toMatchObject({
+      status: 'refreshed',
+      tokens: { accessToken: 'new', refreshToken: 'r-2', idToken: tokens.idToken },
+    })
+    expect(await refresh()).not.toHaveProperty('signIn')
+  })
+
+  test('a provider that has left the policy, or another issuer under its name, ends the session', async () => {
+    const { provider, refresher, tokens } = await startRefresher()
+    const signIn = { issuer: provider.issuer, subject: SUBJECT }
+    expect(await refresher.refresh('gone', tokens, signIn, NOW)).toEqual({ status: 'ended' })
+    expect(await refresher.refresh('acme', tokens, { ...signIn, issuer: 'https://old.example' }, NOW)).toEqual({ status: 'ended' })
+    expect(provider.calls).not.toContain('POST /token')
+  })
+
+  test('BF-7: the refresh token is revoked; without one, the access token', async () => {
+    const { provider, refresher, tokens } = await startRefresher()
+    const bodies: string[] = []
+    const inner = provider.fetch
+    const watching = createTokenRefresher([providerConfig()], {
+      rootSecret: TEST_ROOT,
+      isLocal: false,
+      now: () => NOW,
+      fetch: async (url, init) => {
+        if (url.endsWith('/revoke')) bodies.push(await new Response(init?.body).text())
+        return inner(url, init)
+      },
+    })
+    await watching.revoke('acme', tokens)
+    const { refreshToken: _none, ...others } = tokens
+    await watching.revoke('acme', others)
+    expect(bodies.map((body) => new URLSearchParams(body)).map((form) => [form.get('token'), form.get('token_type_hint')])).toEqual([
+      ['r-1', 'refresh_token'],
+      ['old', 'access_token'],
+    ])
+    await expect(refresher.revoke('gone', tokens)).resolves.toBeUndefined()
+  })
+})
