@@ -1,4 +1,5 @@
 import { decodeBase64Url, encodeBase64Url, encodeHex } from '../http/base64url.ts'
+import { within } from '../http/object-call.ts'
 import type { RootSecret } from './root-secret.ts'
 
 /**
@@ -26,6 +27,10 @@ export interface ColoCacheOptions {
 }
 
 const UTF8 = new TextEncoder()
+/** A cache that does not say by then whether it has a value misses, in milliseconds. It is in the same building. */
+const FIND_MS = 500
+/** The same for the value itself, of up to `maxBytes`. */
+const READ_MS = 2000
 /** 43 characters of base64url and a dot. */
 const MAC_BYTES = 44
 
@@ -43,12 +48,17 @@ export function createColoCache(rootSecret: RootSecret, { purpose, folder, maxBy
   }
 
   async function look(authority: string, name: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const found = await (await open()).match(await locate(authority, name))
+    const address = await locate(authority, name)
+    const found = await within(
+      open().then(async (cache) => cache.match(address)),
+      FIND_MS,
+      'the cache',
+    )
     if (found === undefined || Number(found.headers.get('content-length') ?? 0) > maxBytes) {
       await found?.body?.cancel()
       return undefined
     }
-    const value = new Uint8Array(await found.arrayBuffer())
+    const value = await within(readUpTo(maxBytes, found), READ_MS, 'the cache')
     const mac = decodeBase64Url(new TextDecoder().decode(value.subarray(0, MAC_BYTES - 1)))
     if (mac?.byteLength !== 32 || value[MAC_BYTES - 1] !== 0x2e) return undefined
     const content = value.slice(MAC_BYTES)
@@ -69,12 +79,37 @@ export function createColoCache(rootSecret: RootSecret, { purpose, folder, maxBy
       await (await open()).put(await locate(authority, name), response)
     },
     async delete(authority, name) {
-      if (isThere()) await (await open()).delete(await locate(authority, name))
+      if (!isThere()) return
+      const address = await locate(authority, name)
+      await within(
+        open().then(async (cache) => cache.delete(address)),
+        FIND_MS,
+        'the cache',
+      )
     },
   }
 }
 
 const open = async (): Promise<Cache> => caches.open('portcullis')
+
+/** Whatever `Content-Length` says, or does not. */
+async function readUpTo(maxBytes: number, { body, headers }: Response): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = Number(headers.get('content-length') ?? Number.NaN)
+  let value = new Uint8Array(declared <= maxBytes ? declared : 0)
+  let size = 0
+  for await (const chunk of body ?? []) {
+    const part = chunk as Uint8Array
+    if (size + part.byteLength > maxBytes) throw new RangeError('longer than what is kept here')
+    if (size + part.byteLength > value.byteLength) {
+      const larger = new Uint8Array(Math.min(maxBytes, Math.max(size + part.byteLength, value.byteLength * 2)))
+      larger.set(value.subarray(0, size))
+      value = larger
+    }
+    value.set(part, size)
+    size += part.byteLength
+  }
+  return value.subarray(0, size)
+}
 
 function covered(name: string, content: Uint8Array): Uint8Array<ArrayBuffer> {
   return concatenate(UTF8.encode(`${JSON.stringify(name)}\n`), content)

@@ -28,6 +28,8 @@ const COOLDOWN_MS = 30_000
 const ATTEMPT_MS = 6000
 /** Requests that ask at once for a key that may be a new one; further ones are sent away for a second. */
 const MAX_ATTEMPTS = 8
+/** A set that is so much newer than the clock shows that the clock was set back: it says nothing of how old the set is. */
+const CLOCK_STEP_MS = 60_000
 /** Past its freshness, while a refresh runs (RFC 5861 §3). */
 const STALE_WHILE_REVALIDATE_MS = 10_000
 /** Past its freshness, while the issuer cannot be reached (RFC 5861 §4). */
@@ -58,8 +60,8 @@ export function createRemoteJwks(
   /** What went wrong when it was last asked; undefined: nothing. */
   let fault: string | undefined
 
-  const isCoolingDown = (now: number): boolean => now - askedAt < COOLDOWN_MS
-  const isBeingAsked = (now: number): boolean => askedAt !== endedFor && now - askedAt < ATTEMPT_MS
+  const isCoolingDown = (now: number): boolean => Math.abs(now - askedAt) < COOLDOWN_MS
+  const isBeingAsked = (now: number): boolean => askedAt !== endedFor && Math.abs(now - askedAt) < ATTEMPT_MS
 
   function unavailable(now: number): Unavailable {
     const until = isBeingAsked(now) ? now : askedAt + COOLDOWN_MS
@@ -71,7 +73,7 @@ export function createRemoteJwks(
   function adopt({ text, fetchedAt, freshUntil }: Fetched): KeySet {
     const keySet = held?.text === text ? held.keySet : parseKeySet(text)
     if (keySet === undefined) throw new IssuerFault('what the issuer serves is not a JWK Set')
-    if (held !== undefined && held.fetchedAt > fetchedAt) return held.keySet
+    if (held !== undefined && held.fetchedAt > fetchedAt && held.fetchedAt - fetchedAt < CLOCK_STEP_MS) return held.keySet
     held = { keySet, text, fetchedAt, freshUntil }
     return keySet
   }
@@ -95,8 +97,8 @@ export function createRemoteJwks(
       fault = error instanceof IssuerFault ? error.message : 'the issuer could not be reached'
       return undefined
     } finally {
-      // An earlier attempt may end last.
-      endedFor = Math.max(endedFor, now)
+      // An earlier attempt may end last, and the clock may have been set back.
+      if (now === askedAt || now > endedFor) endedFor = now
     }
   }
 
@@ -120,7 +122,7 @@ export function createRemoteJwks(
 
   return {
     current(context) {
-      if (held === undefined) return undefined
+      if (held === undefined || held.fetchedAt - context.now >= CLOCK_STEP_MS) return undefined
       const overdue = context.now - held.freshUntil
       if (overdue < 0) return held.keySet
       const isBeingFixed = fault !== undefined || isCoolingDown(context.now)
@@ -136,8 +138,7 @@ export function createRemoteJwks(
       const { now } = context
       const shared = await fromColo(context)
       if (shared !== undefined) return loaded(shared)
-      if (fault !== undefined && isCoolingDown(now)) return unavailable(now)
-      const fetched = await fromIssuer(now, sharing(context))
+      const fetched = fault !== undefined && isCoolingDown(now) ? undefined : await fromIssuer(now, sharing(context))
       if (fetched !== undefined) return loaded(fetched)
       return held !== undefined && now - held.freshUntil < STALE_IF_ERROR_MS ? loaded(held.keySet) : unavailable(now)
     },
