@@ -1,5 +1,5 @@
 import { encodeHex } from '../http/base64url.ts'
-import { callObject } from '../http/object-call.ts'
+import { CALL_MS, callObject, within } from '../http/object-call.ts'
 import type { LedgerAnswer, LedgerRequest, Receipt } from './ledger.ts'
 import type { Ledger } from './ledger-object.ts'
 import { createLimiter } from './leased-limiter.ts'
@@ -19,7 +19,8 @@ export function createLedgerLimiter(namespace: DurableObjectNamespace<Ledger>): 
       // A grant whose answer was lost counts as spent.
       return callObject(async () => namespace.getByName(name).grant(request))
     },
-    refund: async (receipts) => namespace.getByName(await objectName(subject)).refund(receipts),
+    // Never repeated: one that was done twice would give back what nobody paid.
+    refund: async (receipts) => within(namespace.getByName(await objectName(subject)).refund(receipts), CALL_MS, 'a ledger'),
   }))
 }
 

@@ -67,18 +67,22 @@ export class Ledger extends DurableObject<Bindings> {
 
   async #write(books: Books, limits: readonly LimitPolicy[], now: number): Promise<void> {
     const dropAt = Math.ceil(settledAt(books, limits, now))
-    for (const { name } of limits) {
-      const account = books.get(name)
-      if (account === undefined) continue
-      this.ctx.storage.sql.exec(
-        'insert or replace into accounts (name, account, drop_at) values (?, ?, ?)',
-        name,
-        JSON.stringify(account),
-        dropAt,
-      )
+    const { storage } = this.ctx
+    try {
+      storage.transactionSync(() => {
+        for (const { name } of limits) {
+          const account = books.get(name)
+          if (account === undefined) continue
+          const text = JSON.stringify(account)
+          storage.sql.exec('insert or replace into accounts (name, account, drop_at) values (?, ?, ?)', name, text, dropAt)
+        }
+      })
+      if (!this.#hasAlarm) await storage.setAlarm(dropAt)
+      this.#hasAlarm = true
+    } catch (error) {
+      // What was not written counts for nobody: the next call reads what is there.
+      this.#books = undefined
+      throw error
     }
-    if (this.#hasAlarm) return
-    this.#hasAlarm = true
-    await this.ctx.storage.setAlarm(dropAt)
   }
 }
