@@ -1,12 +1,13 @@
 import { type Command, type Terminal, UsageError } from './command.ts'
 import { checkCommand } from './commands/check.ts'
 import { compileCommand } from './commands/compile.ts'
+import { creditsCommand } from './commands/credits.ts'
 import { devCommand } from './commands/dev.ts'
 import { keysCommand } from './commands/keys.ts'
 import { revokeCommand } from './commands/revoke.ts'
 import { signCommand } from './commands/sign.ts'
 
-const COMMANDS: readonly Command[] = [checkCommand, compileCommand, devCommand, keysCommand, revokeCommand, signCommand]
+const COMMANDS: readonly Command[] = [checkCommand, compileCommand, creditsCommand, devCommand, keysCommand, revokeCommand, signCommand]
 
 const terminal: Terminal = {
   out: (line) => process.stdout.write(`${line}\n`),

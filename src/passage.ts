@@ -1,4 +1,5 @@
 import { formatRecord, type DecisionRecord } from './insight/record.ts'
+import { followToEnd } from './origin/answer-end.ts'
 import { deny, type Refusal } from './policy/denial.ts'
 import type { Caller, Tried } from './policy/evaluate.ts'
 import type { LinkedRoute } from './policy/link.ts'
@@ -34,6 +35,33 @@ export async function settle(passage: Passage, work: () => Promise<Outcome>, log
   )
   record(passage, response.status, code, refusal, log)
   return response
+}
+
+/**
+ * Permits of concurrency limits come back when the answer has ended, however it ends; those of a WebSocket when their time is over.
+ * `work` forwards the request.
+ */
+export async function holdPermits(
+  { request, deferred }: Passage,
+  release: () => Promise<void>,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> {
+  let ended: Promise<void> | undefined = Promise.resolve()
+  const run = async (): Promise<void> => {
+    if (ended === undefined) return
+    await ended
+    await release()
+  }
+  deferred.push({ name: 'permit release', run })
+  const outcome = await work()
+  if ('refusal' in outcome || request.method === 'HEAD') return outcome
+  if (outcome.response.status === 101) {
+    ended = undefined
+    return outcome
+  }
+  const followed = followToEnd(outcome.response)
+  ended = followed.ended
+  return { ...outcome, response: followed.response }
 }
 
 /** After the response: a failure is logged by name and disturbs nothing else. */

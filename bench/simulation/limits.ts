@@ -1,4 +1,5 @@
-import { emptyBooks, grantAll, LEASE_LIFE_MS, type Books } from '../../src/limits/ledger.ts'
+import { LEASE_LIFE_MS, type Books } from '../../src/limits/account.ts'
+import { emptyBooks, grantAll } from '../../src/limits/ledger.ts'
 import type { LimitPolicy } from '../../src/limits/limiter.ts'
 import { pauseOf } from '../../src/limits/limiter-memory.ts'
 import { createPurse, type Purse } from '../../src/limits/purse.ts'

@@ -1,7 +1,9 @@
-import { grantAll, refundOne, type Ask, type Books, type Grant, type LedgerAnswer, type Receipt } from './ledger.ts'
+import type { Books } from './account.ts'
+import { grantAll, refundOne, type Ask, type Grant, type LedgerAnswer, type Receipt } from './ledger.ts'
 import type { LedgerCalls } from './ledger-calls.ts'
 import type { Admission, Charge, Defer, Limiter, LimitState } from './limiter.ts'
 import { createMemory } from './limiter-memory.ts'
+import { returnIdle } from './permit-pool.ts'
 import type { Spent } from './purse.ts'
 
 type Refused = Extract<Admission, { status: 'refused' }>
@@ -20,7 +22,7 @@ interface Counted {
  * per subject. Where one refuses or fails, everything is given back. What cannot be given back stays counted: a limit may count one too
  * many, never one too few. Holds values, never a promise.
  */
-export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limiter {
+export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause = pauseFor): Limiter {
   const memory = createMemory()
 
   /** From memory; `undefined`: it has to be asked for. */
@@ -144,37 +146,61 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
     await Promise.all(told.map(async ({ subject, receipts }) => ledgerOf(subject).refund(receipts)))
   }
 
+  /** Permits come back to this isolate, and what it does not use soon to the ledger. */
+  const release = async (counted: readonly Counted[], now: number): Promise<void> => {
+    for (const { charge } of counted) memory.forgetRefusal(charge)
+    await giveBack(counted, now)
+    await Promise.all(
+      counted.map(async ({ charge }) => {
+        const pool = charge.limit.consistency === 'leased' ? memory.poolOf(charge) : undefined
+        if (pool === undefined) return
+        await returnIdle(pool, now, pause, async (settled) => void (await ledgerOf(charge.subject).grant(memory.tellingOf(settled))))
+      }),
+    )
+  }
+
+  /** Of a request that is not let in. What cannot be given back stays counted; the answer is the same. */
+  const undo = async (counted: readonly Counted[], now: number, defer: Defer): Promise<void> => {
+    const [permits, others] = [counted.filter(isPermit), counted.filter((one) => !isPermit(one))]
+    if (permits.length > 0) defer({ name: 'return permits', run: async () => release(permits, now) })
+    await giveBack(others, now).catch(() => undefined)
+  }
+
   const admitted = (counted: readonly Counted[]): Admission => {
     const refundable = counted.filter(({ charge }) => charge.limit.chargeOn === 'success')
     const states = counted.flatMap((one) => one.states())
-    return { status: 'admitted', states, ...(refundable.length === 0 ? {} : { refund: async (later) => giveBack(refundable, later) }) }
+    const permits = counted.filter(isPermit)
+    return {
+      status: 'admitted',
+      states,
+      ...(refundable.length === 0 ? {} : { refund: async (later) => giveBack(refundable, later) }),
+      ...(permits.length === 0 ? {} : { release: async (later) => release(permits, later) }),
+    }
   }
 
+  /** One ledger after the other, in declared order: where one refuses or fails, those after it are not asked. */
   const admitAsking = async (
     here: readonly Counted[],
     lacking: readonly Charge[],
     charges: readonly Charge[],
-    now: number,
+    { now, defer }: { readonly now: number; readonly defer: Defer },
   ): Promise<Admission> => {
-    const subjects = [...new Set(lacking.map(({ subject }) => subject))]
-    const results = await Promise.allSettled(
-      subjects.map(async (subject) =>
-        ask(
-          subject,
-          lacking.filter((charge) => charge.subject === subject),
-          now,
-        ),
-      ),
-    )
-    const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-    const counted = [...here, ...answers.flatMap((answer) => ('waitMs' in answer ? [] : answer))]
-    const failure = results.find((result) => result.status === 'rejected')
-    const refusals = answers.filter((answer): answer is RefusedBy => 'waitMs' in answer)
-    if (failure === undefined && refusals.length === 0) return admitted(inOrder(counted, charges))
-    // What cannot be given back stays charged; the answer is the same.
-    await giveBack(counted, now).catch(() => undefined)
-    if (refusals.length === 0) throw new Error('a ledger did not answer', { cause: failure?.reason })
-    return refusedBy(refusals)
+    const counted = [...here]
+    for (const [subject, ofSubject] of Map.groupBy(lacking, (charge) => charge.subject)) {
+      let answer: readonly Counted[] | RefusedBy
+      try {
+        answer = await ask(subject, ofSubject, now)
+      } catch (cause) {
+        await undo(counted, now, defer)
+        throw new Error('a ledger did not answer', { cause })
+      }
+      if ('waitMs' in answer) {
+        await undo(counted, now, defer)
+        return refusedBy([answer])
+      }
+      counted.push(...answer)
+    }
+    return admitted(inOrder(counted, charges))
   }
 
   return {
@@ -197,10 +223,14 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls): Limit
         defer,
       )
       const lacking = results.flatMap(({ charge, result }) => (result === undefined ? [charge] : []))
-      return lacking.length === 0 ? admitted(here) : admitAsking(here, lacking, charges, now)
+      return lacking.length === 0 ? admitted(here) : admitAsking(here, lacking, charges, { now, defer })
     },
   }
 }
+
+const pauseFor = async (ms: number): Promise<void> => scheduler.wait(ms)
+
+const isPermit = ({ charge }: Counted): boolean => charge.limit.concurrency !== undefined
 
 function allOrNone(results: readonly (Counted | RefusedBy)[], now: number): readonly Counted[] | RefusedBy {
   const counted = results.filter((result): result is Counted => !('waitMs' in result))

@@ -1,12 +1,38 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
-import { grantAll, refundOne, settledAt, type Account, type Books, type LedgerAnswer, type LedgerRequest, type Receipt } from './ledger.ts'
+import type { Account, Books } from './account.ts'
+import {
+  addCredits,
+  balanceOf,
+  grantAll,
+  refundOne,
+  settledAt,
+  type Balance,
+  type LedgerAnswer,
+  type LedgerRequest,
+  type Receipt,
+} from './ledger.ts'
 import type { LimitPolicy } from './limiter.ts'
 
 interface Row extends Record<string, SqlStorageValue> {
   readonly name: string
   readonly account: string
 }
+
+export interface TopUp {
+  readonly limit: LimitPolicy
+  readonly credits: number
+  /** Names the top-up: a second one of that name adds nothing. */
+  readonly key: string
+}
+export type ToppedUp =
+  | { readonly status: 'added' | 'repeated'; readonly balance: Balance }
+  /** The same key was used for another number of credits. */
+  | { readonly status: 'conflict' }
+
+const MAX_ANSWERS = 64
+/** A top-up is known by its key for more than a year. */
+const KEY_LIFE_MS = 400 * 86_400_000
 
 /**
  * What one subject has spent and been lent. Deciding and writing are one synchronous step, so no other call comes in between; the
@@ -18,8 +44,12 @@ export class Ledger extends DurableObject<Bindings> {
   #books: Books | undefined
   /** True where an alarm is set. */
   #hasAlarm = false
+  /** The last answers by the id of their call. Without them (after a reset) what a repeated call asks for counts twice: never too few. */
+  readonly #answers = new Map<string, LedgerAnswer>()
 
   async grant(request: LedgerRequest): Promise<LedgerAnswer> {
+    const known = request.id === undefined ? undefined : this.#answers.get(request.id)
+    if (known !== undefined) return known
     const books = this.#open()
     const now = Date.now()
     const answer = grantAll(books, request, now)
@@ -27,6 +57,7 @@ export class Ledger extends DurableObject<Bindings> {
     const hasWritten = answer.status === 'granted' || request.settled.length > 0
     // Nothing is awaited before this point: spending and alarm are committed as one.
     if (hasWritten) await this.#write(books, [...touched.values()], now)
+    this.#remember(request.id, answer)
     return answer
   }
 
@@ -39,6 +70,28 @@ export class Ledger extends DurableObject<Bindings> {
       receipts.map(({ limit }) => limit),
       now,
     )
+  }
+
+  /** Adds to a balance, once for each key. */
+  async addCredits({ limit, credits, key }: TopUp): Promise<ToppedUp> {
+    const books = this.#open()
+    const now = Date.now()
+    const { sql } = this.ctx.storage
+    const [known] = sql
+      .exec<{ credits: number }>('select credits from top_ups where name = ? and key = ? and at > ?', limit.name, key, now - KEY_LIFE_MS)
+      .toArray()
+    if (known !== undefined)
+      return known.credits === credits ? { status: 'repeated', balance: balanceOf(books, limit, now) } : { status: 'conflict' }
+    const balance = addCredits(books, limit, credits, now)
+    await this.#write(books, [limit], now, () => {
+      sql.exec('delete from top_ups where at <= ?', now - KEY_LIFE_MS)
+      sql.exec('insert into top_ups (name, key, credits, at) values (?, ?, ?, ?)', limit.name, key, credits, now)
+    })
+    return { status: 'added', balance }
+  }
+
+  async balance(limit: LimitPolicy): Promise<Balance> {
+    return balanceOf(this.#open(), limit, Date.now())
   }
 
   /** Forgets the subject when nothing of it matters any more: an object without storage costs nothing. */
@@ -58,6 +111,9 @@ export class Ledger extends DurableObject<Bindings> {
     if (this.#books !== undefined) return this.#books
     const { sql } = this.ctx.storage
     sql.exec('create table if not exists accounts (name text primary key, account text not null, drop_at integer not null) without rowid')
+    sql.exec(
+      'create table if not exists top_ups (name text, key text, credits integer not null, at integer not null, primary key (name, key)) without rowid',
+    )
     const rows = sql.exec<Row>('select name, account from accounts').toArray()
     // An object that has accounts has its alarm too: both are always written together.
     this.#hasAlarm = rows.length > 0
@@ -65,11 +121,20 @@ export class Ledger extends DurableObject<Bindings> {
     return this.#books
   }
 
-  async #write(books: Books, limits: readonly LimitPolicy[], now: number): Promise<void> {
+  #remember(id: string | undefined, answer: LedgerAnswer): void {
+    if (id === undefined) return
+    const [oldest] = this.#answers.keys()
+    if (this.#answers.size >= MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest)
+    this.#answers.set(id, answer)
+  }
+
+  /** `also`: what is written or not together with it. */
+  async #write(books: Books, limits: readonly LimitPolicy[], now: number, also?: () => void): Promise<void> {
     const dropAt = Math.ceil(settledAt(books, limits, now))
     const { storage } = this.ctx
     try {
       storage.transactionSync(() => {
+        also?.()
         for (const { name } of limits) {
           const account = books.get(name)
           if (account === undefined) continue

@@ -1,10 +1,14 @@
-import { emptyBooks, shortName, type Ask, type Books, type LedgerAnswer, type LedgerRequest } from './ledger.ts'
+import type { Books } from './account.ts'
+import { emptyBooks, shortName, type Ask, type LedgerAnswer, type LedgerRequest, type Settlement } from './ledger.ts'
 import type { Charge, LimitPolicy, LimitState } from './limiter.ts'
+import { createPermitPool, type PermitPool } from './permit-pool.ts'
 import { createPurse, NOTHING, type Purse, type Spent } from './purse.ts'
 
 /** What one isolate remembers of limits: leases, refusals, and what it counts for itself. Bounded; the oldest is forgotten first. */
 export interface LimiterMemory {
   purseOf(charge: Charge, now: number): Purse
+  /** The same of a concurrency limit; `undefined` of any other. */
+  poolOf(charge: Charge): PermitPool | undefined
   booksOf(subject: string): Books
   /**
    * What to ask a subject's ledger for, with all that is to be settled there. What is here already of each charge is taken out
@@ -13,25 +17,41 @@ export interface LimiterMemory {
   requestFor(lacking: readonly Charge[], now: number): { readonly request: LedgerRequest; readonly taken: readonly Spent[] }
   /** The same for requests to come: as much as there is, however little. */
   renewalOf(charge: Charge, now: number): LedgerRequest
+  /** What is told to a subject's ledger without asking for anything. */
+  tellingOf(settled: readonly Settlement[]): LedgerRequest
   remember(charge: Charge, refusal: Extract<LedgerAnswer, { status: 'refused' }>, now: number): void
+  /** A permit has come back. */
+  forgetRefusal(charge: Charge): void
   /** A refusal that is still certain. */
   refusalOf(charge: Charge, now: number): { readonly state: LimitState; readonly waitMs: number } | undefined
 }
 
 const MAX_REMEMBERED = 10_000
 const MAX_TRIED = 8
-/** Longest that a refusal is repeated from memory. A limit that gives back (`chargeOn: success`) may open any time. */
-const REMEMBERED_MS = { request: 60_000, success: 1000 } as const
+/** Longest that a refusal is repeated from memory, in milliseconds. */
+function rememberedMs({ chargeOn, credits, concurrency }: LimitPolicy): number {
+  if (concurrency !== undefined) return 250
+  // A limit that gives back, or that is added to, may open any time.
+  return chargeOn === 'success' || credits !== undefined ? 1000 : 60_000
+}
 
 export function createMemory(): LimiterMemory {
   const purses = new Map<string, Purse>()
+  const pools = new Map<string, PermitPool>()
   const books = new Map<string, Books>()
   const refusals = new Map<string, { readonly until: number; readonly cost: number; readonly state: LimitState }>()
   let holder: string | undefined
   /** Made within a request: there is no randomness before one. */
   const nameOfHolder = (): string => (holder ??= shortName())
 
+  const poolOf = (charge: Charge): PermitPool | undefined => {
+    const { concurrency } = charge.limit
+    return concurrency && keptOrMade(pools, keyOf(charge), () => createPermitPool(charge.limit, concurrency.holdSeconds))
+  }
+
   const purseOf = (charge: Charge, now: number): Purse => {
+    const pool = poolOf(charge)
+    if (pool !== undefined) return pool
     const known = purses.get(keyOf(charge))
     if (known !== undefined) return known
     if (purses.size >= MAX_REMEMBERED) dropOne(purses, now)
@@ -40,6 +60,7 @@ export function createMemory(): LimiterMemory {
 
   return {
     purseOf,
+    poolOf,
     booksOf: (subject) => keptOrMade(books, subject, emptyBooks),
     requestFor(lacking, now) {
       const settled = lacking.flatMap((charge) => (charge.limit.consistency === 'leased' ? purseOf(charge, now).takeSettled(now) : []))
@@ -57,6 +78,7 @@ export function createMemory(): LimiterMemory {
       const settled = purse.takeSettled(now)
       return { holder: nameOfHolder(), asks: [{ limit: charge.limit, mode: 'lease', want: purse.wanted(now) }], settled }
     },
+    tellingOf: (settled) => ({ holder: nameOfHolder(), asks: [], settled }),
     remember(charge, { state, waitMs }, now) {
       const known = refusals.get(keyOf(charge))
       // What refuses fewer refuses more.
@@ -65,14 +87,19 @@ export function createMemory(): LimiterMemory {
       keptOrMade(refusals, keyOf(charge), () => ({
         state,
         cost: charge.cost,
-        until: now + Math.min(REMEMBERED_MS[charge.limit.chargeOn], Math.floor(Math.max(waitMs, pauseOf(charge.limit)))),
+        until: now + Math.min(rememberedMs(charge.limit), Math.floor(Math.max(waitMs, pauseOf(charge.limit)))),
       }))
     },
+    forgetRefusal: (charge) => void refusals.delete(keyOf(charge)),
     refusalOf(charge, now) {
       const found = refusals.get(keyOf(charge))
+      if (found === undefined || found.cost > charge.cost) return undefined
       // What another call has been lent meanwhile may be spent.
-      if (found === undefined || found.cost > charge.cost || purses.get(keyOf(charge))?.has(now, charge.cost) === true) return undefined
-      if (found.until > now) return { state: found.state, waitMs: found.until - now }
+      const purse = purses.get(keyOf(charge)) ?? pools.get(keyOf(charge))
+      if (purse?.has(now, charge.cost) === true) return undefined
+      // No time brings credits back.
+      const waitMs = charge.limit.credits === undefined ? found.until - now : Number.POSITIVE_INFINITY
+      if (found.until > now) return { state: found.state, waitMs }
       refusals.delete(keyOf(charge))
       return undefined
     },

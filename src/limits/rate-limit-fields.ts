@@ -9,13 +9,23 @@ export function rateLimitFields(states: readonly LimitState[]): (readonly [name:
   if (states.length === 0) return []
   return [
     ['ratelimit-policy', states.map(policyOf).join(', ')],
-    ['ratelimit', states.map((state) => `${nameOf(state)};r=${bound(state.remaining)};t=${bound(state.resetSeconds)}`).join(', ')],
+    ['ratelimit', states.map((state) => `${nameOf(state)};r=${bound(state.remaining)}${resetOf(state)}`).join(', ')],
   ]
 }
 
-/** A rate shows as its bucket: `q` requests at once, whole again after `w` seconds. A month has no length to state. */
+/** No time brings credits or permits back. */
+function resetOf({ kind, resetSeconds }: LimitState): string {
+  return kind === 'credits' || kind === 'concurrency' ? '' : `;t=${bound(resetSeconds)}`
+}
+
+/**
+ * A rate shows as its bucket: `q` requests at once, whole again after `w` seconds. A month has no length to state. A balance that was
+ * added to may be more than the policy gave at first.
+ */
 function policyOf(state: LimitState): string {
-  const { rate, quota } = state.limit
+  const { rate, quota, credits, concurrency } = state.limit
+  if (concurrency !== undefined) return `${nameOf(state)};q=${bound(concurrency.count)};qu="concurrent-requests"`
+  if (credits !== undefined) return `${nameOf(state)};q=${bound(Math.max(credits, state.remaining))}`
   if (state.kind === 'rate' && rate !== undefined) {
     const window = Math.max(1, Math.ceil((rate.burst * rate.seconds) / rate.count))
     return `${nameOf(state)};q=${bound(rate.burst)};w=${bound(window)}`

@@ -21,7 +21,7 @@ export function chargesOf(limits: readonly LimitPolicy[], countable: Countable, 
   for (const limit of limits) {
     const subject = limit.by.map((parts) => subjectOf(parts, countable)).find((found) => found !== undefined)
     if (subject === undefined) return { status: 'unsatisfiable', limit }
-    charges.push({ limit, subject, cost })
+    charges.push({ limit, subject, cost: limit.concurrency === undefined ? cost : 1 })
   }
   return { status: 'countable', charges }
 }

@@ -3,7 +3,7 @@ import { isZoned } from '../limits/calendar-quota.ts'
 import type { LimitPolicy, Quota, QuotaPeriod, SubjectPart } from '../limits/limiter.ts'
 import { isTimeZone } from '../limits/time-zone.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
-import type { limitSchema, OwnNumbers } from './document.ts'
+import type { limitSchema, OwnNumbers } from './document-limits.ts'
 import type { Alternative, Route } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { present, type Reading } from './reading.ts'
@@ -12,11 +12,12 @@ import type { RouteContext } from './route-context.ts'
 type Document = v.InferOutput<typeof limitSchema>
 const SECONDS = { second: 1, minute: 60, hour: 3600, day: 86_400 } as const
 const RATE = /^(\d+)\/(?:(\d+) )?(second|minute|hour|day)s?$/u
+const DEFAULT_HOLD_SECONDS = 60
 const MAX_RATE_SECONDS = 31 * 86_400
 
 export function parseLimit(name: string, document: Document, pointer: string, reading: Reading): LimitPolicy {
   const { problems } = reading
-  const { rate, quota, burst, timeZone } = document
+  const { rate, quota, burst, timeZone, credits, concurrent, holdSeconds = DEFAULT_HOLD_SECONDS } = document
   checkTogether(document, pointer, reading)
   const by = document.by.map((entry) => entry.split('*') as SubjectPart[])
   for (const [index, parts] of by.entries()) {
@@ -27,40 +28,84 @@ export function parseLimit(name: string, document: Document, pointer: string, re
     by,
     ...present('rate', rate === undefined ? undefined : parseRate(rate, burst, pointerTo(pointer, 'rate'), reading)),
     ...present('quota', quota === undefined ? undefined : parseQuota(quota, timeZone, pointerTo(pointer, 'timeZone'), reading)),
-    chargeOn: document.chargeOn ?? (rate === undefined ? 'success' : 'request'),
-    consistency: document.consistency ?? 'leased',
-    onOutage: document.onOutage ?? (quota === undefined ? 'local' : 'closed'),
+    ...present('credits', credits),
+    ...present('concurrency', concurrent === undefined ? undefined : { count: concurrent, holdSeconds }),
+    ...manner(document),
+  }
+}
+
+/** How it is counted, where the policy does not say. */
+function manner(document: Document): Pick<LimitPolicy, 'chargeOn' | 'consistency' | 'onOutage'> {
+  const { rate, quota, credits, concurrent } = document
+  return {
+    chargeOn: document.chargeOn ?? (rate === undefined && concurrent === undefined ? 'success' : 'request'),
+    // Credits that were paid for are not to be lost with an isolate.
+    consistency: document.consistency ?? (credits === undefined ? 'leased' : 'strict'),
+    onOutage: document.onOutage ?? (quota === undefined && credits === undefined ? 'local' : 'closed'),
   }
 }
 
 /** A limit with a consumer's own numbers. */
 export function withNumbers(limit: LimitPolicy, numbers: OwnNumbers, pointer: string, reading: Reading): LimitPolicy {
   checkNumbers(limit, numbers, pointer, reading)
-  const { rate, burst, quota } = numbers
+  const { rate, burst, quota, credits, concurrent } = numbers
   const rated = limit.rate === undefined || burst === undefined ? limit.rate : { ...limit.rate, burst }
   const timeZone = limit.quota?.timeZone
   return {
     ...limit,
     ...present('rate', rate === undefined ? rated : parseRate(rate, burst, pointerTo(pointer, 'rate'), reading)),
     ...present('quota', quota === undefined ? limit.quota : parseQuota(quota, timeZone, pointerTo(pointer, 'quota'), reading)),
+    ...present('credits', credits ?? limit.credits),
+    ...present('concurrency', limit.concurrency && { ...limit.concurrency, count: concurrent ?? limit.concurrency.count }),
   }
 }
 
 /** What the limit counts must be the consumer's alone: an account that others share has one measure. */
-function checkNumbers(limit: LimitPolicy, { rate, burst, quota }: OwnNumbers, pointer: string, { problems }: Reading): void {
+function checkNumbers(limit: LimitPolicy, numbers: OwnNumbers, pointer: string, { problems }: Reading): void {
+  const { rate, burst, quota, credits, concurrent } = numbers
   const [first = []] = limit.by
   const isOwn = limit.by.every((parts) => parts.includes('consumer')) || (first.includes('consumer') && !first.includes('address'))
   if (!isOwn) problems.error(pointer, 'this limit does not count by consumer: others share what it counts', 'by: [consumer, ...]')
-  if ((rate ?? burst ?? quota) === undefined) problems.error(pointer, 'it replaces nothing')
-  if ((rate ?? burst) !== undefined && limit.rate === undefined) problems.error(pointer, 'the limit has no rate to replace')
-  if (quota !== undefined && limit.quota === undefined) problems.error(pointer, 'the limit has no quota to replace')
+  const replaced = [
+    ['rate', rate ?? burst, limit.rate],
+    ['quota', quota, limit.quota],
+    ['credits', credits, limit.credits],
+    ['number of concurrent requests', concurrent, limit.concurrency],
+  ] as const
+  if (replaced.every(([, own]) => own === undefined)) problems.error(pointer, 'it replaces nothing')
+  for (const [what, own, declared] of replaced)
+    if (own !== undefined && declared === undefined) problems.error(pointer, `the limit has no ${what} to replace`)
 }
 
 /** What means something only beside something else. */
-function checkTogether({ rate, quota, burst, timeZone }: Document, pointer: string, { problems }: Reading): void {
-  if (rate === undefined && quota === undefined) problems.error(pointer, 'a limit needs a rate or a quota')
+function checkTogether(document: Document, pointer: string, reading: Reading): void {
+  const { rate, quota, burst, timeZone, credits, concurrent } = document
+  const { problems } = reading
+  const kinds = [rate ?? quota, credits, concurrent].filter((kind) => kind !== undefined)
+  if (kinds.length === 0) problems.error(pointer, 'a limit needs a rate or a quota, credits, or a number of concurrent requests')
+  if (kinds.length > 1) problems.error(pointer, 'credits and concurrent requests are limits of their own', 'make two limits of it')
   if (burst !== undefined && rate === undefined) problems.error(pointerTo(pointer, 'burst'), 'a burst belongs to a rate')
   if (timeZone !== undefined && quota === undefined) problems.error(pointerTo(pointer, 'timeZone'), 'a time zone belongs to a quota')
+  checkConcurrent(document, pointer, reading)
+  checkCredits(document, pointer, reading)
+}
+
+function checkConcurrent({ concurrent, holdSeconds, chargeOn }: Document, pointer: string, { problems }: Reading): void {
+  if (holdSeconds !== undefined && concurrent === undefined)
+    problems.error(pointerTo(pointer, 'holdSeconds'), 'it belongs to concurrent requests')
+  if (chargeOn !== undefined && concurrent !== undefined)
+    problems.error(pointerTo(pointer, 'chargeOn'), 'every request that was let in is in flight, however it ends', 'leave chargeOn out')
+}
+
+/** Paid for by a consumer, who is named when credits are added. */
+function checkCredits({ credits, by, consistency, onOutage }: Document, pointer: string, { problems }: Reading): void {
+  if (credits === undefined) return
+  if (by.length !== 1 || by[0] !== 'consumer')
+    problems.error(pointerTo(pointer, 'by'), 'credits belong to a consumer and to nothing else', 'by: [consumer]')
+  if (consistency === 'local')
+    problems.error(pointerTo(pointer, 'consistency'), 'each isolate would give all credits away by itself', 'strict or leased')
+  if (onOutage === 'local')
+    problems.error(pointerTo(pointer, 'onOutage'), 'each isolate would give all credits away by itself', 'leave onOutage out')
 }
 
 function parseRate(text: string, burst: number | undefined, pointer: string, { problems }: Reading): NonNullable<LimitPolicy['rate']> {

@@ -75,8 +75,10 @@ export function createTestGate({ policy: document, values = {}, origin, startAt 
     async fetch(request) {
       const pending: Promise<unknown>[] = []
       const response = await gate.handle(request, { waitUntil: (promise) => pending.push(promise) })
+      // A permit comes back when the answer has been read to its end.
+      const read = response.body === null ? response : new Response(await response.arrayBuffer(), response)
       await Promise.all(pending)
-      return response
+      return read
     },
   }
 }

@@ -1,6 +1,7 @@
 import { array, assert, constantFrom, integer, property, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { emptyBooks, grantAll, LEASE_LIFE_MS, refundOne, type Books } from '../../src/limits/ledger.ts'
+import { LEASE_LIFE_MS, type Books } from '../../src/limits/account.ts'
+import { emptyBooks, grantAll, refundOne } from '../../src/limits/ledger.ts'
 import type { LimitPolicy } from '../../src/limits/limiter.ts'
 import { createPurse, type Purse, type Spent } from '../../src/limits/purse.ts'
 import { limitOf } from '../support/limits.ts'

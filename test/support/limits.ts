@@ -1,4 +1,5 @@
-import { grantAll, type Books, type Receipt } from '../../src/limits/ledger.ts'
+import type { Books } from '../../src/limits/account.ts'
+import { grantAll, type Receipt } from '../../src/limits/ledger.ts'
 import type { LimitPolicy, LimitState } from '../../src/limits/limiter.ts'
 
 type Named = Pick<LimitPolicy, 'name' | 'chargeOn'> & Partial<LimitPolicy>
