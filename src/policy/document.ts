@@ -1,5 +1,7 @@
 import * as v from 'valibot'
 import { closed, named } from './closed-schema.ts'
+import { limitSchema, ownNumbersSchema } from './document-limits.ts'
+import { whole } from './document-numbers.ts'
 
 /**
  * The form of a policy document: what matters here of OpenAPI 3.1 and 3.2, and every `x-portcullis` object. Plain strings stay
@@ -13,15 +15,6 @@ const scope = v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/u, '
 const acr = v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/u, 'not printable ASCII without space, quote and backslash'))
 const scopes = v.pipe(v.array(scope), v.maxLength(64, 'more than 64 scopes'))
 const names = v.pipe(v.array(name), v.maxLength(32, 'more than 32 names'))
-/** A whole number within bounds, with its default in the description for editors. */
-const whole = (min: number, max: number, description: string) =>
-  v.pipe(
-    v.number(),
-    v.integer('expected a whole number'),
-    v.minValue(min, `at least ${min}`),
-    v.maxValue(max, `at most ${max}`),
-    v.description(description),
-  )
 const oneOrMore = v.union([text, v.pipe(v.array(text), v.minLength(1, 'must not be empty'), v.maxLength(16, 'more than 16'))])
 const fieldName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/u, 'not a field name (RFC 9110 §5.1)'))
 
@@ -120,35 +113,13 @@ export const pathItemHeadSchema = closed(
   { ignored: ['summary', 'description', 'additionalOperations', ...METHODS], extensions: true },
 )
 
-const LIMIT_RATE = /^[1-9][0-9]{0,9}\/(?:[1-9][0-9]{0,5} )?(?:second|minute|hour|day)s?$/u
-const LIMIT_QUOTA = /^[1-9][0-9]{0,11}\/(?:minute|hour|day|week|month|year)$/u
-const SUBJECT = /^(?:address|consumer|subject|credential|route)(?:\*(?:address|consumer|subject|credential|route))*$/u
-const limitNumbers = {
-  rate: v.optional(v.pipe(v.string(), v.regex(LIMIT_RATE, 'expected such as "20/second" or "100/10 seconds" (second, minute, hour, day)'))),
-  burst: v.optional(whole(1, 1_000_000_000, 'Most requests at once. Default: the count of the rate.')),
-  quota: v.optional(v.pipe(v.string(), v.regex(LIMIT_QUOTA, 'expected such as "1000000/month" (minute, hour, day, week, month, year)'))),
-}
-export const limitSchema = closed({
-  by: v.pipe(
-    v.array(v.pipe(v.string(), v.regex(SUBJECT, 'expected address, consumer, subject, credential or route, or several joined by "*"'))),
-    v.minLength(1, 'must not be empty'),
-    v.maxLength(5),
-  ),
-  ...limitNumbers,
-  timeZone: v.optional(v.pipe(text, v.description("Whose calendar the quota's period follows, such as Europe/Berlin. Default UTC."))),
-  chargeOn: v.optional(v.picklist(['request', 'success'])),
-  consistency: v.optional(v.picklist(['leased', 'strict', 'local'])),
-  onOutage: v.optional(v.picklist(['closed', 'local'])),
-})
 export const planSchema = closed({ scopes: v.optional(scopes), limits: v.optional(names) })
 
 const identityEntries = { uri: v.optional(text), dns: v.optional(text), subject: v.optional(text), sha256: v.optional(text) }
 const jwk = closed({ kty: v.literal('OKP'), crv: v.literal('Ed25519'), x: text }, { ignored: ['kid', 'use', 'alg', 'key_ops'] })
-const ownNumbers = closed(limitNumbers)
-export type OwnNumbers = v.InferOutput<typeof ownNumbers>
 export const consumerSchema = closed({
   plan: v.optional(name),
-  limits: v.optional(named(ownNumbers, NAME, 'a limit')),
+  limits: v.optional(named(ownNumbersSchema, NAME, 'a limit')),
   clients: v.optional(v.array(closed({ issuer: text, clientId: text }))),
   certificates: v.optional(v.array(closed(identityEntries))),
   keys: v.optional(v.array(closed({ id: name, hash: text, scopes: v.optional(scopes), plan: v.optional(name) }))),

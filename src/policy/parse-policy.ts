@@ -6,7 +6,6 @@ import {
   componentsHeadSchema,
   consumerSchema,
   infoSchema,
-  limitSchema,
   originSchema,
   planSchema,
   revocationSchema,
@@ -16,6 +15,7 @@ import {
   securitySchema,
   serversSchema,
 } from './document.ts'
+import { limitSchema } from './document-limits.ts'
 import { checkDistinct, parseConsumer } from './parse-consumers.ts'
 import { parseLimit } from './parse-limits.ts'
 import { checkSettings, parseRoutes } from './parse-routes.ts'
