@@ -107,6 +107,7 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
         limitOf: (name, consumer) => linked.limitsOfConsumer(policy.limits, consumer).find((limit) => limit.name === name),
         isConsumer: (name) => policy.consumers === undefined || directory.consumer(name) !== undefined,
       },
+      replayOf: async (scope) => createReplayMemory(bindings.REPLAY).stats(scope),
       policySummary: () => ({
         title: policy.title,
         routes: policy.routes.length,

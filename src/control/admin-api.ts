@@ -20,12 +20,15 @@ export interface AdminApiParts extends Announcing {
   readonly hasPlan: (name: string) => boolean
   readonly credits: CreditsParts
   readonly policySummary: () => unknown
+  /** What the replay memory holds of a scope. */
+  readonly replayOf: (scope: string) => Promise<object>
 }
 
 const REVOCATIONS = '/.portcullis/admin/v1/revocations'
 const CHANGES = '/.portcullis/admin/v1/changes'
 const CREDITS = '/.portcullis/admin/v1/credits'
 const STATUS = '/.portcullis/admin/v1/status'
+const MAX_SCOPES = 8
 
 /** The gate's own API (docs/revocation.md), guarded by admin keys through the same evaluator as every route. */
 export function createAdminApi(parts: AdminApiParts): Hono {
@@ -66,7 +69,8 @@ export function createAdminApi(parts: AdminApiParts): Hono {
     if (refusal !== undefined) return refusal
     try {
       const revocations = { ...(await callObject(async () => feed().status())), boundSeconds, graceSeconds }
-      return json(200, { gateway, time: new Date(now()).toISOString(), policy: parts.policySummary(), revocations })
+      const replay = await replayScopes(parts, new URL(req.url).searchParams.getAll('replay'))
+      return json(200, { gateway, time: new Date(now()).toISOString(), policy: parts.policySummary(), revocations, ...replay })
     } catch {
       return problemResponse(UNAVAILABLE)
     }
@@ -95,4 +99,12 @@ function describe(revocation: {
     expiresAt: new Date(expiresAt).toISOString(),
     reason,
   }
+}
+
+/** Each scope costs a call to every object of it: the first few that are asked for. */
+async function replayScopes({ replayOf }: Pick<AdminApiParts, 'replayOf'>, asked: readonly string[]): Promise<object> {
+  const scopes = [...new Set(asked)].slice(0, MAX_SCOPES)
+  if (scopes.length === 0) return {}
+  const held = await Promise.all(scopes.map(async (scope) => Object.assign({ scope }, await replayOf(scope))))
+  return { replay: { scopes: held } }
 }

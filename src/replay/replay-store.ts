@@ -31,7 +31,7 @@ export function createReplayMemory(namespace: DurableObjectNamespace<ReplayShard
     async stats(scope) {
       const place = await placeOf(scope)
       const names = Array.from({ length: SHARDS_PER_SCOPE }, (_, number) => shardOf(place, number))
-      return sumOf(await Promise.all(names.map(async (name) => namespace.getByName(name).stats())))
+      return sumOf(await Promise.all(names.map(async (name) => callObject(async () => namespace.getByName(name).stats()))))
     },
   }
 }
