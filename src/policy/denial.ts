@@ -4,6 +4,7 @@ import { rateLimitFields } from '../limits/rate-limit-fields.ts'
 import type { Admission, LimitState } from '../limits/limiter.ts'
 import type { Authenticator, Rejected, RejectionReason, Remedy, Shortfall, Unavailable, VerifyContext } from '../schemes/authenticator.ts'
 import type { Tried } from './evaluate.ts'
+import { isNavigation, loginOf, loginRedirect } from './login.ts'
 
 /** Every way in which a request stops at the gate. This file alone turns one into a response. */
 export type Refusal =
@@ -39,6 +40,9 @@ export interface Denial {
 /** The public answer to a refusal. The full reason is the log's business (`record.ts`). */
 export async function deny(refusal: Refusal, requestId: string): Promise<Denial> {
   const problem = await problemOf(refusal)
+  const login = problem.extensions?.['login']
+  if (refusal.at === 'evaluate' && typeof login === 'string' && isNavigation(refusal.context.request))
+    return { response: loginRedirect(login, requestId), code: problem.code }
   return { response: problemResponse({ ...problem, requestId }), code: problem.code }
 }
 
@@ -141,11 +145,12 @@ async function deniedByEvaluation(tried: readonly Tried[], context: VerifyContex
   const outage = complete.map(({ shortfall }) => shortfall).find((shortfall) => shortfall.status === 'unavailable')
   if (outage !== undefined) return unavailable('dependency-unavailable', outage.retryAfterSeconds ?? 5)
   const problem = complete.length === 0 ? missing(tried) : worstOf(complete.map(({ shortfall }) => shortfall))
-  const { challenges, fields } = await remediesOf(tried, context)
+  const { challenges, fields, login } = await remediesOf(tried, context)
   const status = problem.status === 401 && challenges.length === 0 ? 403 : problem.status
   const challenge: (readonly [string, string])[] =
     status === 401 || status === 403 ? challenges.map((value) => ['www-authenticate', value]) : []
-  return { ...problem, status, fields: [...challenge, ...fields] }
+  const extensions = status === 401 && login !== undefined ? { extensions: { ...problem.extensions, login } } : {}
+  return { ...problem, ...extensions, status, fields: [...challenge, ...fields] }
 }
 
 function missing(tried: readonly Tried[]): Problem {
@@ -216,6 +221,13 @@ const AUTHENTIC: Partial<Record<RejectionReason, Pick<Problem, 'status' | 'code'
   content_too_large: { status: 413, code: 'content-too-large', title: 'The content is too large to be verified' },
 }
 
+const CROSS_SITE = {
+  status: 403,
+  code: 'request-cross-site',
+  title: 'The request may come from another site',
+  detail: 'Send it from a page of this origin, or with the field "X-Portcullis-CSRF: 1".',
+} as const satisfies Problem
+
 /** Specific only where a MAC or signature held, or where sending it twice is the whole fault: a prober learns nothing else. */
 function problemOfRejection({ reason, authentic }: Rejected): Problem {
   if (reason === 'cross_site') return CROSS_SITE
@@ -227,14 +239,22 @@ function problemOfRejection({ reason, authentic }: Rejected): Problem {
 async function remediesOf(
   tried: readonly Tried[],
   context: VerifyContext,
-): Promise<{ challenges: string[]; fields: (readonly [string, string])[] }> {
+): Promise<{ challenges: string[]; fields: (readonly [string, string])[]; login: string | undefined }> {
   const shortfalls = new Map<Authenticator, Shortfall>()
   for (const { authenticator, shortfall } of tried) {
     const known = shortfalls.get(authenticator)
     if (known === undefined || known.status === 'absent') shortfalls.set(authenticator, shortfall)
   }
-  const remedies = await Promise.all([...shortfalls].map(async ([authenticator, shortfall]) => authenticator.remedy(shortfall, context)))
-  const useful = remedies.filter((remedy): remedy is Remedy => remedy !== undefined)
+  const remedies = new Map(
+    await Promise.all(
+      [...shortfalls].map(async ([authenticator, shortfall]) => [authenticator, await authenticator.remedy(shortfall, context)] as const),
+    ),
+  )
+  const useful = [...remedies.values()].filter((remedy): remedy is Remedy => remedy !== undefined)
   const fields = new Map(useful.flatMap((remedy) => remedy.fields ?? []).map((field) => [field.join('\0').toLowerCase(), field]))
-  return { challenges: [...new Set(useful.flatMap((remedy) => remedy.challenges))], fields: [...fields.values()] }
+  return {
+    challenges: [...new Set(useful.flatMap((remedy) => remedy.challenges))],
+    fields: [...fields.values()],
+    login: loginOf(tried, remedies),
+  }
 }

@@ -1,22 +1,14 @@
 import * as v from 'valibot'
 import { closed, named } from './closed-schema.ts'
+import { attachTokenSchema, identityProviderSchema, sessionSchema, sessionsSchema } from './document-identity.ts'
 import { limitSchema, ownNumbersSchema } from './document-limits.ts'
 import { whole } from './document-numbers.ts'
+import { acr, fieldName, name, NAME, names, oneOrMore, scopes, text } from './document-texts.ts'
 
 /**
  * The form of a policy document: what matters here of OpenAPI 3.1 and 3.2, and every `x-portcullis` object. Plain strings stay
  * strings, so that a document with placeholders and its filled form have one schema; `parse-*.ts` give them their meaning.
  */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u
-const text = v.pipe(v.string(), v.minLength(1, 'must not be empty'), v.maxLength(2048, 'longer than 2048 characters'))
-const name = v.pipe(v.string(), v.regex(NAME, 'not a name: letters, digits, ".", "_", "-", at most 64'))
-const scope = v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/u, 'not a scope (RFC 6749 §3.3)'))
-/** It stands in a challenge, separated by spaces (RFC 9470 §3). */
-const acr = v.pipe(v.string(), v.regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/u, 'not printable ASCII without space, quote and backslash'))
-const scopes = v.pipe(v.array(scope), v.maxLength(64, 'more than 64 scopes'))
-const names = v.pipe(v.array(name), v.maxLength(32, 'more than 32 names'))
-const oneOrMore = v.union([text, v.pipe(v.array(text), v.minLength(1, 'must not be empty'), v.maxLength(16, 'more than 16'))])
-const fieldName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/u, 'not a field name (RFC 9110 §5.1)'))
 
 const cors = v.union([
   v.literal(false),
@@ -132,6 +124,7 @@ export const originSchema = closed({
     closed({ headersSeconds: v.optional(whole(1, 300, "Until the origin's response fields, in seconds. Default 30.")) }),
   ),
   forwardCredentials: v.optional(names),
+  attachToken: v.optional(attachTokenSchema),
 })
 export const revocationSchema = closed({
   boundSeconds: v.optional(whole(1, 60, 'Longest until a revocation holds everywhere, in seconds. Default 5.')),
@@ -147,6 +140,8 @@ const rootExtensionEntries = {
   consumers: v.optional(named(consumerSchema, NAME, 'a consumer')),
   unknownPaths: v.optional(v.picklist(['not-found', 'authenticate'])),
   revocation: v.optional(revocationSchema),
+  identityProviders: v.optional(named(identityProviderSchema, NAME, 'an identity provider')),
+  sessions: v.optional(sessionsSchema),
 }
 const rootExtension = closed(rootExtensionEntries)
 /** The root's extension with its parts unread. */
@@ -232,7 +227,7 @@ export const schemeHeads = {
 }
 const described = { ignored: IGNORED, extensions: true }
 const securityScheme = v.variant('type', [
-  closed({ ...schemeEntries.apiKey, 'x-portcullis': v.optional(apiKeySchema) }, described),
+  closed({ ...schemeEntries.apiKey, 'x-portcullis': v.optional(v.union([apiKeySchema, sessionSchema])) }, described),
   closed({ ...schemeEntries.http, 'x-portcullis': v.optional(v.union([jwtSchema, apiKeySchema, httpSignatureSchema])) }, described),
   closed({ ...schemeEntries.mutualTLS, 'x-portcullis': mutualTlsSchema }, described),
   closed({ ...schemeEntries.oauth2, 'x-portcullis': jwtSchema }, described),

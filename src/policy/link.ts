@@ -4,6 +4,7 @@ import { createHttpSignatureAuthenticator } from '../schemes/http-signature/auth
 import type { SchemeConfig, SchemeDependencies } from '../schemes/index.ts'
 import { createJwtAuthenticator } from '../schemes/jwt/authenticator.ts'
 import { createMutualTlsAuthenticator } from '../schemes/mutual-tls/authenticator.ts'
+import { createSessionAuthenticator } from '../schemes/session/authenticator.ts'
 import { strippedCarriers, type StrippedCarriers } from '../origin/carriers.ts'
 import { originOf, type Origin } from '../origin/forward.ts'
 import type { LimitPolicy } from '../limits/limiter.ts'
@@ -41,6 +42,8 @@ function createAuthenticator(config: SchemeConfig, dependencies: SchemeDependenc
       return createHttpSignatureAuthenticator(config, dependencies)
     case 'mutual-tls':
       return createMutualTlsAuthenticator(config, dependencies)
+    case 'session':
+      return createSessionAuthenticator(config, dependencies)
   }
 }
 
@@ -79,7 +82,7 @@ export function linkPolicy(policy: Policy, dependencies: SchemeDependencies): Li
       isProtected: route.alternatives.some((alternative) => alternative.length > 0),
       origin,
       limits: route.limits.map((name) => lookUp(limits, name)),
-      stripped: carriersToStrip(alone, new Set([...route.forwardCredentials, ...origin.forwardCredentials])),
+      stripped: carriersToStrip(alone, new Set([...route.forwardCredentials, ...origin.forwardCredentials]), origin),
     }
   }
   const numbered = new Map(
@@ -112,12 +115,21 @@ function fieldsToCover(
   return [...new Set(fields)].toSorted()
 }
 
-/** All declared carriers but those of forwarded schemes; a carrier shared with a scheme that is not forwarded stays in. */
-function carriersToStrip(authenticators: readonly Authenticator[], forwarded: ReadonlySet<string>): StrippedCarriers {
-  const carriers = authenticators
-    .filter(({ name }) => !forwarded.has(name))
-    .flatMap((authenticator): readonly Carrier[] => authenticator.carriers)
-  return strippedCarriers(carriers)
+const AUTHORIZATION = { in: 'header', name: 'authorization' } as const
+
+/**
+ * All declared carriers but those of forwarded schemes; a carrier shared with a scheme that is not forwarded stays in. An origin that
+ * is given tokens of sessions takes none that a client chose, unless a forwarded scheme verifies them.
+ */
+function carriersToStrip(
+  authenticators: readonly Authenticator[],
+  forwarded: ReadonlySet<string>,
+  { attachToken }: Origin,
+): StrippedCarriers {
+  const carriersOf = (isForwarded: boolean): readonly Carrier[] =>
+    authenticators.filter(({ name }) => forwarded.has(name) === isForwarded).flatMap(({ carriers }) => carriers)
+  const isVerified = carriersOf(true).some((carrier) => 'name' in carrier && carrier.name.toLowerCase() === AUTHORIZATION.name)
+  return strippedCarriers([...carriersOf(false), ...(attachToken === undefined || isVerified ? [] : [AUTHORIZATION])])
 }
 
 function lookUp<Value>(values: ReadonlyMap<string, Value>, name: string): Value {

@@ -15,8 +15,12 @@ import {
   securitySchema,
   serversSchema,
 } from './document.ts'
+import { identityProviderSchema, sessionsSchema } from './document-identity.ts'
 import { limitSchema } from './document-limits.ts'
+import { checkSessionUse, linkSessionSchemes } from './check-sessions.ts'
 import { checkDistinct, parseConsumer } from './parse-consumers.ts'
+import type { IdentityProviderConfig } from './identity-providers.ts'
+import { checkDistinctProviders, parseIdentityProvider, parseSessions } from './parse-identity.ts'
 import { parseLimit } from './parse-limits.ts'
 import { checkSettings, parseRoutes } from './parse-routes.ts'
 import { parseScheme, type ReadScheme } from './parse-schemes.ts'
@@ -69,7 +73,11 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
   const servers = readOptional(serversSchema, root['servers'], '/servers', reading)
   const { hosts, basePath } = parseServers(servers ?? [], '/servers', reading)
   const schemes = readSchemes(root, reading)
-  const extension = readExtension(root['x-portcullis'] === undefined ? {} : root['x-portcullis'], schemes.names, reading)
+  const extension = readExtension(
+    root['x-portcullis'] === undefined ? {} : root['x-portcullis'],
+    { schemeNames: schemes.names, hosts },
+    reading,
+  )
   const security = readOptional(securitySchema, root['security'], '/security', reading)
   if (security !== undefined) checkSecurity(security, '/security', { schemeNames: schemes.names, reading })
   if (!isObject(root['paths']))
@@ -93,14 +101,17 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
     title: info?.title ?? '',
     hosts,
     unknownPaths: extension.unknownPaths,
-    schemes: [...schemes.configs.values()],
+    schemes: linkSessionSchemes([...schemes.configs.values()], extension.providers, reading),
     origins: extension.origins,
     limits: extension.limits,
     plans: extension.plans,
     consumers: extension.consumers,
     routes,
     revocation: extension.revocation,
+    identityProviders: extension.providers.values,
+    sessions: extension.sessions,
   }
+  checkSessionUse(policy, reading)
   checkIdentities(policy, reading)
   if (!problems.hasErrors()) warnOfUnused(policy, problems)
   const document = {
@@ -163,7 +174,11 @@ function readSchemes(root: Record<string, unknown>, reading: Reading) {
 }
 
 const ROOT = '/x-portcullis'
-function readExtension(value: unknown, schemeNames: ReadonlySet<string>, reading: Reading) {
+function readExtension(
+  value: unknown,
+  { schemeNames, hosts }: { readonly schemeNames: ReadonlySet<string>; readonly hosts: readonly string[] },
+  reading: Reading,
+) {
   const { problems } = reading
   const head = readAs(rootExtensionHeadSchema, value, ROOT, problems)
   const parts = isObject(value) ? value : {}
@@ -194,6 +209,12 @@ function readExtension(value: unknown, schemeNames: ReadonlySet<string>, reading
     parseConsumer(name, document, place, { plans: plans.names, limitNames: limits.names, limits: limits.values }, reading),
   )
   checkDistinct(consumers.values, pointerTo(ROOT, 'consumers'), reading)
+  const identity = { hosts, consumers: consumers.names, reading }
+  const providers = part('identityProviders', identityProviderSchema, (name, document, place): IdentityProviderConfig =>
+    parseIdentityProvider(name, document, place, identity),
+  )
+  checkDistinctProviders(providers.values, pointerTo(ROOT, 'identityProviders'), reading)
+  const sessions = readOptional(sessionsSchema, parts['sessions'], pointerTo(ROOT, 'sessions'), reading)
   const defaults = readOptional(routeSettingsSchema, parts['defaults'], pointerTo(ROOT, 'defaults'), reading)
   const revocation = readOptional(revocationSchema, parts['revocation'], pointerTo(ROOT, 'revocation'), reading)
   checkSettings(defaults ?? {}, pointerTo(ROOT, 'defaults'), { originNames: origins.names, limitNames: limits.names, schemeNames, reading })
@@ -207,7 +228,9 @@ function readExtension(value: unknown, schemeNames: ReadonlySet<string>, reading
     unknownPaths: head?.unknownPaths ?? ('not-found' as const),
     revocation: { boundSeconds: revocation?.boundSeconds ?? 5, graceSeconds: revocation?.graceSeconds ?? 0 },
     defaults: parts['defaults'] === undefined ? {} : defaults,
-    pruned: { ...pruned, ...present('defaults', defaults), ...present('revocation', revocation) },
+    providers,
+    sessions: parseSessions(sessions ?? {}, pointerTo(ROOT, 'sessions'), reading),
+    pruned: { ...pruned, ...present('defaults', defaults), ...present('revocation', revocation), ...present('sessions', sessions) },
   }
 }
 

@@ -1,6 +1,7 @@
 import type * as v from 'valibot'
 import type { SchemeConfig } from '../schemes/index.ts'
 import { isObject, readAs } from './closed-schema.ts'
+import { sessionSchema } from './document-identity.ts'
 import { apiKeySchema, httpSignatureSchema, jwtSchema, mutualTlsSchema, schemeHeads, type SchemeType } from './document.ts'
 import { parseMutualTls } from './parse-certificates.ts'
 import { parseJwt } from './parse-jwt.ts'
@@ -15,8 +16,8 @@ export interface ReadScheme {
   readonly pruned: Record<string, unknown>
 }
 type Kind = SchemeConfig['kind']
-const KINDS: readonly Kind[] = ['jwt', 'api-key', 'http-signature', 'mutual-tls']
-const LATER: ReadonlySet<string> = new Set(['introspection', 'webhook', 'session'])
+const KINDS: readonly Kind[] = ['jwt', 'api-key', 'http-signature', 'mutual-tls', 'session']
+const LATER: ReadonlySet<string> = new Set(['introspection', 'webhook'])
 
 /** One Security Scheme Object; `undefined`, with its problems reported, where it does not hold. */
 export function parseScheme(name: string, value: unknown, pointer: string, reading: Reading): ReadScheme | undefined {
@@ -58,7 +59,7 @@ function typeOf(value: unknown, pointer: string, { problems }: Reading): SchemeT
 function possibleKinds(type: SchemeType, scheme: unknown): readonly Kind[] {
   switch (type) {
     case 'apiKey':
-      return ['api-key']
+      return ['api-key', 'session']
     case 'mutualTLS':
       return ['mutual-tls']
     case 'oauth2':
@@ -83,7 +84,7 @@ function kindOf(type: SchemeType, value: Record<string, unknown>, pointer: strin
   const kind = isObject(extension) ? extension['kind'] : undefined
   const place = pointerTo(pointer, 'x-portcullis', 'kind')
   if (kind === undefined) {
-    if (possible.length === 1) return possible[0]
+    if (possible.length === 1 || type === 'apiKey') return possible[0]
     problems.error(pointer, 'a bearer scheme must say what the token is', `write x-portcullis: { kind: jwt } or { kind: api-key }`)
     return undefined
   }
@@ -122,6 +123,10 @@ function readExtension(kind: Kind, source: SchemeSource, reading: Reading): Read
       return withConfig(readAs(mutualTlsSchema, source.extension, source.place, reading.problems), (extension) =>
         parseMutualTls(source, extension, reading),
       )
+    case 'session':
+      return withConfig(readAs(sessionSchema, source.extension, source.place, reading.problems), (extension) =>
+        parseSession(source, extension, reading),
+      )
   }
 }
 function withConfig<Extension>(
@@ -155,6 +160,24 @@ function parseApiKey(
 function isReservedField(field: string): boolean {
   const lower = field.toLowerCase()
   return isStripped(lower) || ['cookie', 'signature', 'signature-input', 'content-digest', 'origin'].includes(lower)
+}
+
+/** The names in `login` are looked up once the providers are read. */
+function parseSession(
+  { name, head, pointer }: SchemeSource,
+  extension: v.InferOutput<typeof sessionSchema>,
+  { problems }: Reading,
+): SchemeConfig {
+  const cookie = head.name ?? ''
+  if (head.in !== 'cookie') problems.error(pointerTo(pointer, 'in'), 'a session is in a cookie')
+  if (!/^__Host-[A-Za-z0-9._-]{1,32}$/u.test(cookie))
+    problems.error(
+      pointerTo(pointer, 'name'),
+      'the name must begin with "__Host-", so that no other host can set this cookie (BF-2)',
+      'name: __Host-portcullis',
+    )
+  const login = (extension.login ?? []).map((provider) => ({ provider, hosts: [] }))
+  return { kind: 'session', name, cookie, login, consumerOptional: extension.consumer === 'any' }
 }
 
 const DEFAULT_COMPONENTS = ['@method', '@authority', '@path', '@query']

@@ -3,7 +3,7 @@ import { canonicalize } from '../http/canonical-url.ts'
 import type { originSchema, serversSchema } from './document.ts'
 import type { OriginConfig } from './policy.ts'
 import { pointerTo } from './problems.ts'
-import { checkNames, checkUrl, isOpen, type Reading } from './reading.ts'
+import { checkNames, checkUrl, isOpen, present, type Reading } from './reading.ts'
 
 export interface Servers {
   /** Empty: any host. */
@@ -48,7 +48,7 @@ export function parseOrigin(
   schemes: ReadonlySet<string>,
   reading: Reading,
 ): OriginConfig {
-  const { url, stripBasePath, timeouts, forwardCredentials } = document
+  const { url, stripBasePath, timeouts, forwardCredentials, attachToken } = document
   const place = pointerTo(pointer, 'url')
   const parsed = checkUrl(url, place, reading)
   if (parsed !== undefined && parsed.href.replace(/\/$/u, '') !== url.replace(/\/$/u, ''))
@@ -60,5 +60,6 @@ export function parseOrigin(
     stripBasePath: stripBasePath ?? false,
     timeouts: { headersSeconds: timeouts?.headersSeconds ?? 30 },
     forwardCredentials: forwardCredentials ?? [],
+    ...present('attachToken', attachToken),
   }
 }

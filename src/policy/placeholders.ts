@@ -13,6 +13,22 @@ export const MARKED_FIELDS: readonly string[] = [
   '/x-portcullis/consumers/*/certificates/*/sha256',
   '/x-portcullis/consumers/*/keys/*/hash',
   '/x-portcullis/consumers/*/signingKeys/*/secret',
+  '/x-portcullis/origins/*/attachToken/resource',
+  ...[
+    'issuer',
+    'clientId',
+    'resource',
+    'clientAuthentication/clientSecret',
+    'clientAuthentication/privateKey',
+    'entityId',
+    'serviceProviderEntityId',
+    'singleSignOn/url',
+    'singleLogout/url',
+    'singleLogout/responseUrl',
+    'certificates/*',
+    'certificate',
+    'privateKey',
+  ].map((field) => `/x-portcullis/identityProviders/*/${field}`),
   '/components/securitySchemes/*/openIdConnectUrl',
   '/components/securitySchemes/*/oauth2MetadataUrl',
   ...['', '/issuers/*'].flatMap((prefix) =>
@@ -24,7 +40,12 @@ export const MARKED_FIELDS: readonly string[] = [
   '/components/securitySchemes/*/x-portcullis/issuers/*/subject',
   ...['uri', 'dns', 'subject', 'sha256'].map((field) => `/components/securitySchemes/*/x-portcullis/identities/*/${field}`),
 ]
-const SECRET_FIELD = '/x-portcullis/consumers/*/signingKeys/*/secret'
+const SECRET_FIELDS: readonly string[] = [
+  '/x-portcullis/consumers/*/signingKeys/*/secret',
+  ...['clientAuthentication/clientSecret', 'clientAuthentication/privateKey', 'privateKey'].map(
+    (field) => `/x-portcullis/identityProviders/*/${field}`,
+  ),
+]
 const NAMES = /\$\{([A-Z][A-Z0-9_]{0,63})\}/gu
 /** The gate's own settings, its root secret among them, are nobody's placeholder. */
 const RESERVED = /^PORTCULLIS_/u
@@ -34,7 +55,7 @@ interface Trie {
   isEnd: boolean
 }
 const MARKED = trieOf(MARKED_FIELDS)
-const SECRET = trieOf([SECRET_FIELD])
+const SECRET = trieOf(SECRET_FIELDS)
 
 function trieOf(patterns: readonly string[]): Trie {
   const root: Trie = { children: new Map(), isEnd: false }

@@ -1,5 +1,6 @@
 import type { LimitPolicy } from '../limits/limiter.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
+import type { IdentityProviderConfig, SessionsConfig } from './identity-providers.ts'
 
 /**
  * A policy after parsing: every name resolved, every default filled in, every inheritance applied. Plain data; the
@@ -20,6 +21,8 @@ export interface Policy {
   readonly routes: readonly Route[]
   /** How long a revocation may take everywhere, and how much longer while the feed cannot be read. */
   readonly revocation: { readonly boundSeconds: number; readonly graceSeconds: number }
+  readonly identityProviders: readonly IdentityProviderConfig[]
+  readonly sessions: SessionsConfig
 }
 
 export interface Route {
@@ -73,6 +76,8 @@ export interface OriginConfig {
     readonly headersSeconds: number
   }
   readonly forwardCredentials: readonly string[]
+  /** Callers by this session scheme bring its access token, which is for `resource` and nothing else (BF-6). */
+  readonly attachToken?: { readonly scheme: string; readonly resource: string }
 }
 export interface CorsConfig {
   readonly origins: readonly string[]

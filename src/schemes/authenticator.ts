@@ -85,7 +85,12 @@ export const REJECTION_REASONS = [
 export type RejectionReason = (typeof REJECTION_REASONS)[number]
 
 /** Which dependency was down while a credential was verified. */
-export type OutageReason = 'key_set_unavailable' | 'replay_memory_unavailable' | 'revocation_unavailable' | 'secret_unavailable' | 'session_unavailable'
+export type OutageReason =
+  | 'key_set_unavailable'
+  | 'replay_memory_unavailable'
+  | 'revocation_unavailable'
+  | 'secret_unavailable'
+  | 'session_unavailable'
 
 export interface Rejected {
   readonly status: 'rejected'
@@ -133,10 +138,13 @@ export interface VerifyContext {
   readonly body: RequestBody
   /** Milliseconds since the epoch, read once per request. */
   readonly now: number
-  /** Synchronous: the revocation snapshot in memory. The reason a principal must stop, or undefined. */
-  revoked(principal: Principal): string | undefined
+  /**
+   * The reason a principal must stop, or undefined: at once from memory, but in an isolate that does not hold the feed yet. Rejects
+   * with `RevocationOutage`.
+   */
+  revoked(principal: Principal): string | undefined | Promise<string | undefined>
   /** What has changed of a credential since it was issued; asked once its MAC or signature held. */
-  changesOf(credential: Pick<Principal, 'kind' | 'credentialId' | 'consumer'>): KnownChanges
+  changesOf(credential: Pick<Principal, 'kind' | 'credentialId' | 'consumer'>): KnownChanges | Promise<KnownChanges>
   /** Of the client, as the edge reports it. */
   readonly address: string | undefined
   /** Work that starts after the response: a thunk, so it cannot start early; named, so failures are countable. */

@@ -1,18 +1,22 @@
 import type { RootSecret } from '../credentials/root-secret.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { ReplayMemory } from '../replay/replay-memory.ts'
+import type { SessionLookup } from '../sessions/session-lookup.ts'
 import type { ApiKeyConfig } from './api-key/config.ts'
 import type { HttpSignatureConfig } from './http-signature/config.ts'
 import type { JwtConfig } from './jwt/config.ts'
 import type { MutualTlsConfig } from './mutual-tls/config.ts'
+import type { SessionSchemeConfig } from './session/config.ts'
 
-export type SchemeConfig = JwtConfig | ApiKeyConfig | HttpSignatureConfig | MutualTlsConfig
+export type SchemeConfig = JwtConfig | ApiKeyConfig | HttpSignatureConfig | MutualTlsConfig | SessionSchemeConfig
 
 /** What the schemes of one isolate share. Holds no promise and no I/O object of any request. */
 export interface SchemeDependencies {
   readonly directory: Directory
   readonly rootSecret: RootSecret
   readonly replay: ReplayMemory
+  /** Absent where the policy has no session scheme. */
+  readonly sessions?: SessionLookup
   /** The platform's fetch; redirects are never followed. */
   readonly fetch: (input: string, init?: RequestInit) => Promise<Response>
   /** Lets `http:` through to loopback hosts: `portcullis dev` alone. */

@@ -29,6 +29,8 @@ function directory(consumers: readonly ConsumerConfig[] | undefined, plans: read
     consumers,
     routes: [],
     revocation: { boundSeconds: 5, graceSeconds: 0 },
+    identityProviders: [],
+    sessions: { idleSeconds: 3600, absoluteSeconds: 43_200, sameSite: 'lax' },
   }
   return createPolicyDirectory(policy)
 }

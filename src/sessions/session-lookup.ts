@@ -1,0 +1,22 @@
+import type { Session } from './session.ts'
+
+/** What a session is known as while a request is decided on. */
+export type FoundSession =
+  | { readonly status: 'active'; readonly session: Session }
+  /** Never began, signed out, idle for too long, at its end, or its provider took it back. */
+  | { readonly status: 'over' }
+  /** The value is none that this gate made. */
+  | { readonly status: 'forged' }
+  /** The object, or the provider of an expired token, cannot answer: never an end. */
+  | { readonly status: 'unavailable'; readonly detail: string }
+
+/** Sessions as the `session` scheme and the origin ask for them. */
+export interface SessionLookup {
+  /** By the value of the cookie. */
+  find(cookie: string, now: number): Promise<FoundSession>
+  /** The access token of a session that `find` gave, refreshed ahead of its end. `undefined`: it has none that an origin may have. */
+  accessToken(
+    id: string,
+    now: number,
+  ): Promise<{ readonly status: 'token'; readonly token: string } | Exclude<FoundSession, { status: 'active' }>>
+}
