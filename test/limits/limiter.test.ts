@@ -214,4 +214,66 @@ describe('Ledger', () => {
     expect((await stub.grant(ask([one]))).status).toBe('granted')
     expect(await runDurableObjectAlarm(stub)).toBe(true)
   })
+
+  test('a call that comes twice, because its answer was lost, counts once', async () => {
+    const stub = stubOf()
+    const request = { ...ask([monthly]), id: 'call-1' }
+    const first = await stub.grant(request)
+    expect(await stub.grant(request)).toEqual(first)
+    expect(await stub.grant({ ...request, id: 'call-2' })).toMatchObject({ grants: [{ states: [{ remaining: 98 }] }] })
+  })
+})
+
+describe('Ledger, of credits', () => {
+  const stubOf = () => LEDGER.getByName(crypto.randomUUID())
+  const prepaid = limitOf({ name: 'prepaid', credits: 10, chargeOn: 'success', consistency: 'strict' })
+  const spend = (amount: number) => ({
+    holder: 'h',
+    asks: [{ limit: prepaid, mode: 'spend' as const, want: amount, needed: amount }],
+    settled: [],
+  })
+
+  test('a top-up counts once for its key, after an eviction too; another number under that key is refused', async () => {
+    const stub = stubOf()
+    const topUp = { limit: prepaid, credits: 5, key: 'invoice-1' }
+    expect(await stub.addCredits(topUp)).toEqual({ status: 'added', balance: { available: 15, lent: 0 } })
+    await evictDurableObject(stub)
+    expect(await stub.addCredits(topUp)).toEqual({ status: 'repeated', balance: { available: 15, lent: 0 } })
+    expect(await stub.addCredits({ ...topUp, credits: 6 })).toEqual({ status: 'conflict' })
+    expect(await stub.addCredits({ ...topUp, key: 'invoice-2' })).toMatchObject({ balance: { available: 20 } })
+  })
+
+  test('of 20 parallel calls with one key exactly one adds', async () => {
+    const stub = stubOf()
+    const answers = await Promise.all(Array.from({ length: 20 }, async () => stub.addCredits({ limit: prepaid, credits: 1, key: 'k' })))
+    expect(answers.filter(({ status }) => status === 'added')).toHaveLength(1)
+    expect(await stub.balance(prepaid)).toEqual({ available: 11, lent: 0 })
+  })
+
+  test('a key is known for 400 days, and no longer', async () => {
+    const stub = stubOf()
+    const topUp = { limit: prepaid, credits: 1, key: 'k' }
+    await stub.addCredits(topUp)
+    vi.setSystemTime(NOW + 400 * 86_400_000 - 1)
+    expect((await stub.addCredits(topUp)).status).toBe('repeated')
+    vi.setSystemTime(NOW + 400 * 86_400_000)
+    expect((await stub.addCredits(topUp)).status).toBe('added')
+  })
+
+  test('neither years nor an alarm bring credits back, or forget them', async () => {
+    const stub = stubOf()
+    await stub.grant(spend(8))
+    vi.setSystemTime(NOW + 50 * 366 * 86_400_000)
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    await evictDurableObject(stub)
+    expect(await stub.balance(prepaid)).toEqual({ available: 2, lent: 0 })
+    expect(await stub.grant(spend(3))).toMatchObject({ status: 'refused', waitMs: Number.POSITIVE_INFINITY })
+    expect((await stub.grant(spend(2))).status).toBe('granted')
+  })
+
+  test('the balance at first stays what it was when the policy gives another one later', async () => {
+    const stub = stubOf()
+    await stub.grant(spend(4))
+    expect(await stub.balance({ ...prepaid, credits: 1000 })).toEqual({ available: 6, lent: 0 })
+  })
 })
