@@ -5,9 +5,19 @@ import { creditsCommand } from './commands/credits.ts'
 import { devCommand } from './commands/dev.ts'
 import { keysCommand } from './commands/keys.ts'
 import { revokeCommand } from './commands/revoke.ts'
+import { samlCommand } from './commands/saml.ts'
 import { signCommand } from './commands/sign.ts'
 
-const COMMANDS: readonly Command[] = [checkCommand, compileCommand, creditsCommand, devCommand, keysCommand, revokeCommand, signCommand]
+const COMMANDS: readonly Command[] = [
+  checkCommand,
+  compileCommand,
+  creditsCommand,
+  devCommand,
+  keysCommand,
+  revokeCommand,
+  samlCommand,
+  signCommand,
+]
 
 const terminal: Terminal = {
   out: (line) => process.stdout.write(`${line}\n`),
