@@ -41,20 +41,20 @@ class Writer {
     this.text += `<${name}`
     for (const prefix of [...declared.keys()].toSorted(byCodePoint)) {
       this.text += ` xmlns${prefix === '' ? '' : `:${prefix}`}="${escapeAttribute(declared.get(prefix) ?? '')}"`
-      if (this.text.length > XML_LIMITS.bytes) return false
     }
     for (const attribute of element.attributes.toSorted(byNamespaceAndName)) {
       const prefix = attribute.prefix === '' ? '' : `${attribute.prefix}:`
       this.text += ` ${prefix}${attribute.localName}="${escapeAttribute(attribute.value)}"`
     }
     this.text += '>'
+    if (this.text.length > XML_LIMITS.bytes) return false
     const inner = declared.size === 0 ? rendered : { declared, outer: rendered }
     for (const child of element.children) {
       if (!isElement(child)) this.text += escapeText(child)
       else if (!this.write(child, inner)) return false
     }
     this.text += `</${name}>`
-    return this.text.length <= XML_LIMITS.bytes
+    return true
   }
 
   /** Exclusive C14N §3: a prefix is declared where it is visibly used, unless the output around already says the same. */

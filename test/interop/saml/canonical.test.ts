@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { canonicalize } from '../../../src/http/xml-canonical.ts'
+import { readXml } from '../../../src/http/xml-reader.ts'
 import { elementsWithin } from '../../../src/http/xml.ts'
 import { PREFIXES, randomElement } from './random-xml.ts'
 import { randomFrom } from '../../support/random.ts'
@@ -14,11 +15,30 @@ interface Case {
   readonly prefixes: readonly string[]
 }
 
-function canonicalOf({ xml, element, prefixes }: Case): string | null {
+function canonicalOf({ xml, element, prefixes }: Case): string | undefined {
   const chosen = [...elementsWithin(readDocument(xml))][element - 1]
   const bytes = chosen && canonicalize(chosen, { inclusivePrefixes: prefixes })
-  return bytes === undefined ? null : Buffer.from(bytes).toString('base64')
+  return bytes && Buffer.from(bytes).toString('base64')
 }
+
+/** What libxml2 makes of each; `malformed`, `namespace`: why not. */
+function libxml2(cases: readonly Case[]): readonly string[] {
+  const { stdout, stderr } = spawnSync('python3', [join(import.meta.dirname, 'libxml2.py')], {
+    input: cases.map((each) => JSON.stringify(each)).join('\n'),
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
+  })
+  expect(stderr).toBe('')
+  const theirs = stdout
+    .trim()
+    .split('\n')
+    .map((line): string => JSON.parse(line))
+  expect(theirs.length).toBe(cases.length)
+  return theirs
+}
+
+const differences = (cases: readonly Case[], theirs: readonly string[]) =>
+  cases.map((each, index) => ({ each, their: theirs[index], ours: canonicalOf(each) })).filter(({ their, ours }) => ours !== their)
 
 test('XW-6: the canonical form is that of libxml2, byte for byte', () => {
   const random = randomFrom(20_261_125)
@@ -29,23 +49,77 @@ test('XW-6: the canonical form is that of libxml2, byte for byte', () => {
     return { xml, element: random.chance(40) ? 1 : 1 + random.below(count), prefixes }
   })
   const distinct = new Set(cases.map((each) => JSON.stringify(each))).size
-  const { stdout, stderr } = spawnSync('python3', [join(import.meta.dirname, 'libxml2.py')], {
-    input: cases.map((each) => JSON.stringify(each)).join('\n'),
-    encoding: 'utf8',
-    maxBuffer: 2 ** 30,
-  })
-  expect(stderr).toBe('')
-  const theirs = stdout
-    .trim()
-    .split('\n')
-    .map((line): string | null => JSON.parse(line))
-  expect(theirs.length).toBe(DOCUMENTS)
+  const theirs = libxml2(cases)
 
-  // What libxml2 refuses, it did not canonicalise: it must stay a rarity.
-  const compared = cases.map((each, index) => ({ each, their: theirs[index] })).filter(({ their }) => their !== null)
-  console.log(`${distinct} distinct inputs, ${compared.length} canonicalised by libxml2`)
-  expect(compared.length).toBeGreaterThan(DOCUMENTS * 0.98)
-  const different = compared.filter(({ each, their }) => canonicalOf(each) !== their)
-  expect(different.slice(0, 3).map(({ each, their }) => ({ each, their, ours: canonicalOf(each) }))).toEqual([])
+  console.log(`${distinct} distinct inputs`)
+  const different = differences(cases, theirs)
+  expect(different.slice(0, 3)).toEqual([])
   expect(distinct).toBeGreaterThan(10_000)
+})
+
+const PIECES = [
+  '<!-- -->',
+  '<!--',
+  '-->',
+  '<![CDATA[x]]>',
+  '<![CDATA[',
+  ']]>',
+  '&#97;',
+  '&#x0;',
+  '&#xD;',
+  '&amp;',
+  '&',
+  ';',
+  'a',
+  ':',
+  ' ',
+  '\n',
+  '\r',
+  '<x/>',
+  '<',
+  '>',
+  '"',
+  "'",
+  '/',
+  '=',
+  '<?p?>',
+  '<!DOCTYPE a>',
+  '\u0001',
+  '\uFFFF',
+  '\u0300',
+  '·',
+  ' xmlns=""',
+  ' xmlns:a=""',
+  ' xmlns:q="urn:one"',
+  ' xml:lang="x"',
+  '\uFEFF',
+  '<?xml version="1.0"?>',
+]
+
+test('XW-4: what we read, libxml2 reads alike; a document that it refuses, we refuse', () => {
+  const random = randomFrom(20_261_128)
+  const cases: Case[] = []
+  const seen = new Set<string>()
+  let refused = 0
+  for (let count = 0; count < 60_000; count++) {
+    let xml = randomElement(random, new Set(), 4)
+    for (let changes = 1 + random.below(2); changes > 0; changes--) {
+      const at = random.below(xml.length + 1)
+      xml = xml.slice(0, at) + random.pick(PIECES) + xml.slice(at + (random.chance(50) ? 0 : 1 + random.below(3)))
+    }
+    // Half an astral character is not a text.
+    xml = xml.toWellFormed()
+    if (seen.has(xml)) continue
+    seen.add(xml)
+    if (readXml(new TextEncoder().encode(xml)).status === 'read') cases.push({ xml, element: 1, prefixes: [] })
+    else refused++
+  }
+  const theirs = libxml2(cases)
+  // libxml2 takes no relative namespace name, and writes `&` in one as a reference of a reference.
+  const isOdd = (each: Case): boolean => /xmlns(:[^=]+)?="[^"]*&/u.test(Buffer.from(canonicalOf(each) ?? '', 'base64').toString())
+  const usable = cases.filter((each, index) => theirs[index] !== 'namespace' && !isOdd(each))
+  console.log(`${seen.size} distinct inputs: ${refused} refused here, ${usable.length} compared`)
+  const different = differences(cases, theirs).filter(({ each }) => usable.includes(each))
+  expect(different.slice(0, 3)).toEqual([])
+  expect(usable.length).toBeGreaterThan(4_000)
 })

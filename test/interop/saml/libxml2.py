@@ -1,5 +1,6 @@
 """Exclusive canonical form by libxml2 itself: lxml would drop `#default` from a prefix list.
-Reads JSON lines {xml, element, prefixes} (element: number in document order, from 1), writes one JSON line each: base64 or null."""
+Reads JSON lines {xml, element, prefixes} (element: number in document order, from 1), writes one JSON line each: Base64, 'malformed',
+or 'namespace' where a namespace name is not an absolute URI."""
 import base64, ctypes, ctypes.util, json, sys
 
 lib = ctypes.CDLL(ctypes.util.find_library('xml2') or 'libxml2.so.2')
@@ -22,7 +23,7 @@ def canonical(xml, element, prefixes):
     data = xml.encode()
     document = lib.xmlReadMemory(data, len(data), None, None, 2048)  # XML_PARSE_NONET
     if not document:
-        return None
+        return 'malformed'
     context = lib.xmlXPathNewContext(document)
     top = f'(//*)[{element}]/descendant-or-self::'
     found = lib.xmlXPathEvalExpression(f'{top}node() | {top}*/@* | {top}*/namespace::*'.encode(), context)
@@ -30,7 +31,7 @@ def canonical(xml, element, prefixes):
     listed = (text * (len(prefixes) + 1))(*[prefix.encode() for prefix in prefixes], None)
     output = pointer()
     size = lib.xmlC14NDocDumpMemory(document, nodes, 1, listed, 0, ctypes.byref(output))
-    result = base64.b64encode(ctypes.string_at(output, size)).decode() if size >= 0 else None
+    result = base64.b64encode(ctypes.string_at(output, size)).decode() if size >= 0 else 'namespace'
     lib.xmlXPathFreeObject(found)
     lib.xmlXPathFreeContext(context)
     lib.xmlFreeDoc(document)

@@ -237,4 +237,19 @@ describe('decryptElement()', () => {
       expect(await outcomeOf(find(within, 'EncryptedID'), [ours], { within, allowCbc: true })).toBe('undecipherable')
     }
   })
+
+  test.each([
+    [0, 'undecipherable'],
+    [1, 'signed ann'],
+    [16, 'signed ann'],
+    [17, 'undecipherable'],
+    [30, 'undecipherable'],
+  ])('within CBC, a padding of %i', async (count, outcome) => {
+    // White space may follow the root: what is cut off makes no difference, only how much. The sender's own padding, a whole block, goes.
+    const plaintext = `<NameID>ann</NameID>${' '.repeat(43)}${String.fromCharCode(count)}`
+    const xml = await seal({ cipher: `${ENC}aes256-cbc`, plaintext })
+    const content = /<\/ds:KeyInfo><xenc:CipherData><xenc:CipherValue>([^<]*)/u.exec(xml)?.[1] ?? ''
+    const within = await signedAround(xml.replace(content, encodeBase64(bytesOf(content).subarray(0, -16))))
+    expect(await outcomeOf(find(within, 'EncryptedID'), [ours], { within, allowCbc: true })).toBe(outcome)
+  })
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { surveyMutations } from '../../../support/saml-mutations.ts'
 
-const MUTATIONS = 4_000
+const MUTATIONS = 1_200
 
 test('XW-2: a mutated response gives the signed identity, or none', async () => {
   const { distinct, accepted, changed } = await surveyMutations(MUTATIONS, 20_261_126)
@@ -9,4 +9,4 @@ test('XW-2: a mutated response gives the signed identity, or none', async () => 
   expect(changed).toEqual([])
   expect(accepted).toBeGreaterThan(0)
   expect(distinct).toBeGreaterThan(MUTATIONS * 0.8)
-})
+}, 30_000)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { encodeBase64 } from '../../../../src/http/base64url.ts'
 import { attributeOf, XML_LIMITS } from '../../../../src/http/xml.ts'
 import { importSigningKey, importVerificationKey, type SigningKey, type VerificationKey } from '../../../../src/identity/saml/xml/keys.ts'
@@ -120,5 +120,33 @@ describe('signRedirect() and verifyRedirect()', () => {
     const bomb = await query(32 * 1024 * 1024)
     expect(bomb.length).toBeLessThan(65_536)
     expect(await outcomeOf(bomb)).toBe('signed-form')
+  })
+
+  test('XW-5: a bomb is inflated no further than the limit', async () => {
+    const Original = DecompressionStream
+    let inflated = 0
+    vi.stubGlobal(
+      'DecompressionStream',
+      class {
+        readonly readable: ReadableStream
+        readonly writable: WritableStream
+        constructor(format: 'deflate-raw') {
+          const inner = new Original(format)
+          const count = new TransformStream<Uint8Array, Uint8Array>({
+            transform: (chunk, controller) => {
+              inflated += chunk.byteLength
+              controller.enqueue(chunk)
+            },
+          })
+          this.readable = inner.readable.pipeThrough(count)
+          this.writable = inner.writable
+        }
+      },
+    )
+    const bomb = await signRaw(`SAMLRequest=${await message(' '.repeat(32 * 1024 * 1024))}&${sigAlg}`)
+    expect(await outcomeOf(bomb)).toBe('signed-form')
+    vi.unstubAllGlobals()
+    expect(inflated).toBeGreaterThan(XML_LIMITS.bytes)
+    expect(inflated).toBeLessThan(XML_LIMITS.bytes * 8)
   })
 })
