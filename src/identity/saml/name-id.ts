@@ -40,7 +40,7 @@ async function decryptId(container: XmlElement, within: SignedElement, keys: rea
   return element.namespace === ASSERTION && element.localName === 'NameID' ? element : fail('name-id')
 }
 
-/** One text for one NameID: qualifiers that say no more than their default are left out, so that a logout finds what a sign-in stored. */
+/** One text for one NameID as it was given. */
 export function serializeNameId({ value, format, nameQualifier, spNameQualifier }: NameId): string {
   return JSON.stringify([value, format ?? null, nameQualifier ?? null, spNameQualifier ?? null])
 }

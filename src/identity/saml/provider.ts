@@ -239,8 +239,8 @@ class SamlProvider {
     const [sessionIndex, another] = asked.sessionIndexes
     const named = {
       issuer,
-      nameId: serializeNameId(asked.nameId),
-      ...(subjectAttribute === undefined ? { subject: asked.nameId.value } : {}),
+      // The value names the person where the NameID does at all; elsewhere the whole NameID is looked for, as it was given.
+      ...(subjectAttribute === undefined ? { subject: asked.nameId.value } : { nameId: serializeNameId(asked.nameId) }),
       ...(sessionIndex === undefined || another !== undefined ? {} : { providerSession: sessionIndex }),
     }
     const destination = singleLogout?.responseUrl ?? singleLogout?.url

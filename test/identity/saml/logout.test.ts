@@ -85,7 +85,7 @@ describe.each(['redirect', 'post'] as const)('a LogoutRequest of the identity pr
       { relayState: 'of theirs' },
     )
     if (outcome.status !== 'signed_out') throw new Error(codeOf(outcome))
-    expect(outcome.named).toEqual({ issuer: IDP, subject: 'ann', nameId: expect.stringContaining('"ann"'), providerSession: 's-1' })
+    expect(outcome.named).toEqual({ issuer: IDP, subject: 'ann', providerSession: 's-1' })
     expect(outcome.once).toEqual({ scope: `saml-logout:${IDP}`, id: '_l1', expiresAt: NOW + 960_000 })
     const answer = await begunOf(outcome.response)
     expect(answer.relayState).toBe('of theirs')
@@ -113,7 +113,7 @@ describe.each(['redirect', 'post'] as const)('a LogoutRequest of the identity pr
     const outcome = await send(createBench(policy), logoutRequest({ content }))
     if (outcome.status !== 'signed_out') throw new Error(codeOf(outcome))
     expect(outcome.named.providerSession).toBe(providerSession)
-    expect(outcome.named.nameId).toContain('"ann"')
+    expect(outcome.named.subject).toBe('ann')
   })
 
   test('an attribute that names the person is not in it: the NameID is', async () => {
