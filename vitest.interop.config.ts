@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** What needs programs of the system besides Node: curl and openssl. */
+/** What needs programs of the system besides Node: curl, openssl, xmlsec1, python3 with libxml2. */
 export default defineConfig({
   test: {
     name: 'interop',
