@@ -9,7 +9,7 @@ import type { OpenIdDependencies } from './oidc/client.ts'
 import { createOpenIdProvider } from './oidc/provider.ts'
 import type { IdentityProvider } from './provider.ts'
 import { createSamlProvider, type SamlDependencies } from './saml/provider.ts'
-import { createTransactions, type Transactions } from './transaction.ts'
+import { createTransactions } from './transaction.ts'
 
 export interface IdentityParts extends OpenIdDependencies {
   /** The policy's title. */
@@ -56,9 +56,6 @@ export function createIdentity(parts: IdentityParts): Identity {
   }
 }
 
-function providerOf(
-  config: IdentityProviderConfig,
-  dependencies: OpenIdDependencies & SamlDependencies & { readonly transactions: Transactions },
-): IdentityProvider {
+function providerOf(config: IdentityProviderConfig, dependencies: OpenIdDependencies & SamlDependencies): IdentityProvider {
   return config.kind === 'oidc' ? createOpenIdProvider(config, dependencies) : createSamlProvider(config, dependencies)
 }

@@ -6,7 +6,7 @@ const FORMS: ReadonlyMap<string, RegExp> = new Map([
   // Judged by itself.
   ['return_to', /^/u],
   ['login_hint', /^[^\p{Cc}\p{Zl}\p{Zp}]{1,254}$/u],
-  ['acr_values', /^(?=.{1,256}$)[\x21-\x7e]+(?: [\x21-\x7e]+){0,9}$/u],
+  ['acr_values', /^(?=.{1,512}$)[\x21-\x7e]+(?: [\x21-\x7e]+){0,15}$/u],
   ['max_age', /^[0-9]{1,8}$/u],
   ['prompt', /^(?:none|login)$/u],
 ])

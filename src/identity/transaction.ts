@@ -1,8 +1,10 @@
 import type { RootSecret } from '../credentials/root-secret.ts'
+import { createSealer } from '../credentials/sealer.ts'
 import { encodeBase64Url } from '../http/base64url.ts'
+import { SIGN_IN_COOKIE } from '../origin/carriers.ts'
 import type { ReplayMemory } from '../replay/replay-memory.ts'
+import { cookiesNamed } from '../sessions/cookie.ts'
 import { asOutage } from './outage.ts'
-import { createSeal } from './seal.ts'
 
 /** A sign-in (or sign-out at a provider) that this browser has begun and not yet finished. */
 export interface Transaction {
@@ -14,7 +16,7 @@ export interface Transaction {
   readonly returnTo: string
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
-  /** What the provider's kind must remember: verifier and nonce, the id of a request. At most 512 characters as JSON. */
+  /** What the provider's kind must remember: verifier and nonce, the id of a request. At most 800 characters as JSON. */
   readonly data: Readonly<Record<string, string>>
 }
 
@@ -44,7 +46,6 @@ export const TRANSACTION_SECONDS = 900
 const MAX_PENDING = 4
 /** Of the sealed list as text: with base64 and its attributes a cookie holds 4,096 bytes. */
 const MAX_LIST_BYTES = 2600
-const COOKIE = '__Host-portcullis-login'
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=None'
 
 export function createTransactions({
@@ -54,18 +55,19 @@ export function createTransactions({
   readonly rootSecret: RootSecret
   readonly replay: ReplayMemory
 }): Transactions {
-  const seal = createSeal(rootSecret, 'sign-in-transaction')
+  const sealer = createSealer(rootSecret, 'sign-in-transaction')
 
   /** Nothing but our own JSON comes out of the seal. */
   async function pending(request: Request, now: number): Promise<readonly Transaction[]> {
-    const sealed = cookieOf(request)
-    const text = sealed === undefined ? undefined : await seal.open(sealed)
-    const all = text === undefined ? [] : (JSON.parse(text) as readonly Transaction[])
+    const [sealed, ...others] = cookiesNamed(request, SIGN_IN_COOKIE)
+    const bytes = sealed === undefined || others.length > 0 ? undefined : await sealer.open(sealed, SIGN_IN_COOKIE)
+    const all = bytes === undefined ? [] : (JSON.parse(new TextDecoder().decode(bytes)) as readonly Transaction[])
     return all.filter(({ expiresAt }) => expiresAt > now)
   }
   async function cookieFor(transactions: readonly Transaction[]): Promise<string> {
-    if (transactions.length === 0) return `${COOKIE}=; ${ATTRIBUTES}; Max-Age=0`
-    return `${COOKIE}=${await seal.close(JSON.stringify(transactions))}; ${ATTRIBUTES}; Max-Age=${TRANSACTION_SECONDS}`
+    if (transactions.length === 0) return `${SIGN_IN_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`
+    const sealed = await sealer.seal(new Uint8Array(new TextEncoder().encode(JSON.stringify(transactions))), SIGN_IN_COOKIE)
+    return `${SIGN_IN_COOKIE}=${sealed}; ${ATTRIBUTES}; Max-Age=${TRANSACTION_SECONDS}`
   }
 
   return {
@@ -92,12 +94,4 @@ function newest(transactions: readonly Transaction[]): readonly Transaction[] {
   const kept = transactions.slice(0, MAX_PENDING)
   while (kept.length > 1 && new TextEncoder().encode(JSON.stringify(kept)).byteLength > MAX_LIST_BYTES) kept.pop()
   return kept
-}
-
-function cookieOf(request: Request): string | undefined {
-  for (const pair of (request.headers.get('cookie') ?? '').split(';')) {
-    const [name, value] = pair.trim().split('=', 2)
-    if (name === COOKIE) return value
-  }
-  return undefined
 }

@@ -1,5 +1,8 @@
 import type { Carrier } from '../schemes/authenticator.ts'
 
+/** Of a browser's sign-ins under way (src/identity/transaction.ts): the gate's own, so it never passes. */
+export const SIGN_IN_COOKIE = '__Host-portcullis-login'
+
 /** Everything of a request that can carry a credential and must not reach the origin. */
 export interface StrippedCarriers {
   /** Lower case, with `-` for `_`, as `foldedName` writes it. */
@@ -16,7 +19,7 @@ export function foldedName(name: string): string {
 export function strippedCarriers(carriers: Iterable<Carrier>): StrippedCarriers {
   const headers = new Set<string>()
   const queries = new Set<string>()
-  const cookies = new Set<string>()
+  const cookies = new Set<string>([SIGN_IN_COOKIE])
   for (const carrier of carriers) {
     if (carrier.in === 'header') headers.add(foldedName(carrier.name.toLowerCase()))
     else if (carrier.in === 'query') queries.add(carrier.name)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { withoutCookies, withoutQueries } from '../../src/origin/carriers.ts'
+import { strippedCarriers, withoutCookies, withoutQueries } from '../../src/origin/carriers.ts'
 import { isStripped } from '../../src/origin/stripped-fields.ts'
 
 describe('isStripped()', () => {
@@ -69,4 +69,8 @@ describe('withoutCookies()', () => {
   ])('%s becomes %s', (cookie, expected) => {
     expect(withoutCookies(cookie, names)).toBe(expected)
   })
+})
+
+test('BF-6: the cookie of sign-ins under way never passes, whatever the policy says', () => {
+  expect(withoutCookies('a=1; __Host-portcullis-login=g1.x; b=2', strippedCarriers([]).cookies)).toBe('a=1; b=2')
 })

@@ -33,7 +33,7 @@ export async function beginAuthorization(
     {
       provider: config.name,
       returnTo: asked.returnTo,
-      data: { verifier, nonce, ...(acrValues === '' ? {} : { acrValues }), ...(maxAge === undefined ? {} : { maxAge }) },
+      data: definedOf({ verifier, nonce, acrValues: asked.acrValues?.join(' '), maxAge }),
     },
     now,
   )

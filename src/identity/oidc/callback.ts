@@ -85,7 +85,7 @@ async function signInOf(
     now,
     nonce,
     accessToken: tokens.accessToken,
-    acrValues: data['acrValues']?.split(' ') ?? [],
+    acrValues: data['acrValues']?.split(' ') ?? config.acrValues,
     ...(maxAge === undefined ? {} : { maxAgeSeconds: maxAge }),
   })
   const described = await describePerson(client, connection, tokens.accessToken, claims)

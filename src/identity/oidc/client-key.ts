@@ -19,7 +19,10 @@ interface SigningKey {
 }
 
 /** Of every generation of the root secret one key: a provider that knows the newest only after a while still knows the one before. */
-export function createClientKeys({ name, clientAuthentication }: OpenIdProviderConfig, root: RootSecret): ClientKeys {
+export function createClientKeys(
+  { name, clientAuthentication }: Pick<OpenIdProviderConfig, 'name' | 'clientAuthentication'>,
+  root: RootSecret,
+): ClientKeys {
   if (clientAuthentication.method !== 'private_key_jwt') {
     const { method, clientSecret } = clientAuthentication
     const authenticate = method === 'client_secret_basic' ? ClientSecretBasic : ClientSecretPost

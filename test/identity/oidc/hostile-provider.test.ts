@@ -89,6 +89,7 @@ const CASES: readonly Case[] = [
   { does: 'OC-5: max_age was asked for and auth_time is missing', query: '?max_age=60', ways: claims({ auth_time: undefined }), ...insufficient, detail: /auth_time/u },
   { does: 'OC-5: max_age was asked for and the sign-in is older', query: '?max_age=60', ways: claims({ auth_time: seconds - 91 }), ...insufficient, detail: /auth_time/u },
   { does: 'OC-5: acr was asked for and is another', query: '?acr_values=mfa', ways: {}, ...insufficient, detail: /acr/u },
+  { does: 'OC-5: the policy asks for an acr that is another', config: { acrValues: ['mfa'] }, ways: {}, ...insufficient, detail: /acr/u },
   { does: 'OC-5: acr was asked for and is missing', query: '?acr_values=mfa', ways: claims({ acr: undefined }), ...insufficient, detail: /acr/u },
   // What the browser brings back.
   { does: 'OC-3: the answer has the iss of another', ways: { callback: (answer) => answer.set('iss', 'https://evil.example') }, ...invalid, detail: /issuer that was asked/u },
