@@ -15,6 +15,7 @@ export function xmlsec() {
   const write = (name: string, content: string): void => writeFileSync(join(folder, name), content)
 
   return {
+    folder,
     run,
     read,
     write,
