@@ -5,6 +5,7 @@ import type { Admission, Limiter } from './limits/limiter.ts'
 import { rateLimitFields } from './limits/rate-limit-fields.ts'
 import { chargesOf } from './limits/subject.ts'
 import type { AssertionSigner } from './origin/assertion.ts'
+import { attachedToken } from './origin/attached-token.ts'
 import { forward, originPath } from './origin/forward.ts'
 import { evaluate, type Caller, type ConsumeOne, type Decision, type EvaluateContext, type Requirement } from './policy/evaluate.ts'
 import type { Refusal } from './policy/denial.ts'
@@ -13,9 +14,10 @@ import { holdPermits, messageOf, runDeferred, settle, type Outcome, type Passage
 import type { Route } from './policy/policy.ts'
 import { createRouter } from './policy/router.ts'
 import { replacementFields } from './policy/apply-changes.ts'
-import type { Revocations, RevocationSnapshot } from './revocation/revocations.ts'
+import type { HeldSnapshot, Revocations, RevocationSnapshot } from './revocation/revocations.ts'
 import type { Directory } from './directory/directory.ts'
 import type { DeferredTask } from './schemes/authenticator.ts'
+import type { SessionLookup } from './sessions/session-lookup.ts'
 
 /** What the data path of one isolate works with. */
 export interface GatewayParts {
@@ -24,6 +26,8 @@ export interface GatewayParts {
   readonly limiter: Limiter
   readonly revocations: Revocations
   readonly assertions: AssertionSigner
+  /** Absent where nobody signs in. */
+  readonly sessions?: SessionLookup | undefined
   /** Authorities answered besides the policy's hosts: the listeners of `portcullis dev`. */
   readonly localAuthorities: ReadonlySet<string>
   readonly fetch: typeof fetch
@@ -103,15 +107,15 @@ export function createGateway(parts: GatewayParts): Gateway {
       ...(caller.consumer === undefined ? {} : { consumer: caller.consumer }),
       ...(address === undefined ? {} : { address }),
     }
-    // A plan that the policy no longer has is never unlimited.
-    if (caller.plan !== undefined && !linked.limitsOfPlan.has(caller.plan))
-      return { refusal: { at: 'uncountable', limit: `plan ${caller.plan}` } }
     const limits = linked.limitsOfConsumer(limitsFor(linkedRoute, caller), caller.consumer)
     const counted = chargesOf(limits, countable, linkedRoute.route.cost)
     if (counted.status === 'unsatisfiable') return { refusal: { at: 'uncountable', limit: counted.limit.name } }
     const { charges } = counted
     const early = charges.length === 0 ? undefined : limiter.refuseEarly(charges, context.now)
     if (early !== undefined) return { refusal: { at: 'limit', admission: early } }
+    const attached = await attachedToken(linkedRoute, caller, parts.sessions, context.now)
+    if (attached.status === 'refused') return { refusal: { at: 'evaluate', tried: attached.tried, context } }
+    if (attached.status === 'token') passage.originToken = attached.token
     for (const { authenticator, run } of consume) {
       const consumed = await run()
       if (consumed.status !== 'consumed') return { refusal: { at: 'consume', authenticator, shortfall: consumed, context } }
@@ -137,7 +141,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     address: string | undefined,
     admission: Extract<Admission, { status: 'admitted' }> | undefined,
   ): Promise<Outcome> {
-    const { request, requestId } = passage
+    const { request, requestId, originToken: token } = passage
     const asserted = {
       audience: origin.base,
       method: request.method,
@@ -146,7 +150,19 @@ export function createGateway(parts: GatewayParts): Gateway {
       caller,
     }
     const assertion = await parts.assertions.sign(asserted, decidedAt)
-    const answer = await forward({ request, target, route, origin, stripped, body, assertion, requestId, address }, parts.fetch)
+    const sent = {
+      request,
+      target,
+      route,
+      origin,
+      stripped,
+      body,
+      assertion,
+      requestId,
+      address,
+      ...(token === undefined ? {} : { token }),
+    }
+    const answer = await forward(sent, parts.fetch)
     const hasFailed = answer.status !== 'answered' || answer.response.status >= 400
     const refund = admission?.refund
     if (hasFailed && refund !== undefined) passage.deferred.push({ name: 'limit refund', run: async () => refund(now()) })
@@ -201,16 +217,18 @@ export function createGateway(parts: GatewayParts): Gateway {
       return { ...asked, request, address, revoked: () => undefined, changesOf: () => ({}), defer }
     }
     let snapshot: RevocationSnapshot | Promise<RevocationSnapshot>
+    let blocked: string | undefined | Promise<string | undefined>
     try {
       snapshot = revocations.snapshot(asked.now, defer, asked.target.authority)
       if (snapshot instanceof Promise) snapshot = await snapshot
+      blocked = passage.address === undefined ? undefined : snapshot.findAddress(passage.address, asked.now)
+      if (blocked instanceof Promise) blocked = await blocked
     } catch (error) {
       parts.log(JSON.stringify({ event: 'outage', dependency: 'revocations', detail: messageOf(error) }))
       return { at: 'dependency', dependency: 'revocations' }
     }
     const known = snapshot
-    const blocked = blockOf(passage, known, asked.now)
-    if (blocked !== undefined) return blocked
+    if (blocked !== undefined) return { at: 'address', detail: blocked }
     return {
       ...asked,
       request,
@@ -223,8 +241,11 @@ export function createGateway(parts: GatewayParts): Gateway {
 
   function limitsFor({ limits }: LinkedRoute, caller: Caller): LinkedRoute['limits'] {
     const plan = caller.plan ?? (caller.consumer === undefined ? undefined : parts.directory.consumer(caller.consumer)?.plan)
-    const planned = plan === undefined ? undefined : linked.limitsOfPlan.get(plan)
-    return planned === undefined ? limits : [...new Set([...limits, ...planned])]
+    if (plan === undefined) return limits
+    const planned = linked.limitsOfPlan.get(plan)
+    // Set of a consumer once, and taken out of the policy since: never unlimited.
+    if (planned === undefined) throw new Error(`the policy has no plan ${plan}`)
+    return [...new Set([...limits, ...planned])]
   }
 
   const begin = (request: Request, address: string | undefined): Passage => ({
@@ -270,8 +291,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   }
 }
 
-/** The refusal of an address that is blocked; protected routes ask twice, of what is held and of what is fresh. */
-function blockOf({ address }: Passage, snapshot: RevocationSnapshot | undefined, now: number): Refusal | undefined {
+/** The refusal of an address that is blocked, as far as is held; protected routes ask again of what is fresh. */
+function blockOf({ address }: Passage, snapshot: HeldSnapshot | undefined, now: number): Refusal | undefined {
   const reason = address === undefined ? undefined : snapshot?.findAddress(address, now)
   return reason === undefined ? undefined : { at: 'address', detail: reason }
 }

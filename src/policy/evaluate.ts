@@ -1,4 +1,5 @@
-import type { Authenticator, Consumed, Principal, Shortfall, Verdict, VerifyContext } from '../schemes/authenticator.ts'
+import type { Authenticator, Consumed, Principal, Shortfall, Verdict, Verified, VerifyContext } from '../schemes/authenticator.ts'
+import { RevocationOutage } from '../revocation/revocations.ts'
 import { applyChanges } from './apply-changes.ts'
 import { unmetCondition } from './conditions.ts'
 import type { Conditions } from './policy.ts'
@@ -111,14 +112,25 @@ async function verifyAlternative(
 async function verifyOnce(authenticator: Authenticator, readings: Readings, context: EvaluateContext): Promise<Verdict> {
   const attempt = readings.get(authenticator)
   if (attempt === undefined) throw new Error(`scheme ${authenticator.name} was verified without a credential`)
-  const verdict = await attempt(context)
-  if (verdict.status !== 'verified') return verdict
+  try {
+    const verdict = await attempt(context)
+    return verdict.status === 'verified' ? await asOfNow(verdict, context) : verdict
+  } catch (error) {
+    if (error instanceof RevocationOutage) return { status: 'unavailable', reason: 'revocation_unavailable', detail: error.message }
+    throw error
+  }
+}
+
+/** Asked on every request, whatever the scheme has cached: proof may not be cached. Nothing is awaited that is in memory. */
+async function asOfNow(verdict: Verified, context: EvaluateContext): Promise<Verdict> {
   const { principal } = verdict
-  // Asked on every request, whatever the scheme has cached: proof may not be cached.
   if (principal.expiresAt <= context.now) return { status: 'rejected', reason: 'expired', authentic: true }
-  const revoked = context.revoked(principal)
+  let revoked = context.revoked(principal)
+  if (revoked instanceof Promise) revoked = await revoked
   if (revoked !== undefined) return { status: 'rejected', reason: 'revoked', detail: revoked, authentic: true }
-  const changed = applyChanges(principal, context.changesOf(principal), context)
+  let changes = context.changesOf(principal)
+  if (changes instanceof Promise) changes = await changes
+  const changed = applyChanges(principal, changes, context)
   return 'reason' in changed ? changed : { ...verdict, principal: changed }
 }
 

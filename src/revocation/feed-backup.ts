@@ -24,6 +24,7 @@ interface Chunk extends Record<string, SqlStorageValue> {
   readonly entries: number
   readonly key: string
 }
+type Chunked = readonly (readonly [sequence: number, entry: NewEntry])[]
 interface Manifest {
   readonly version: 1
   readonly chunks: readonly Chunk[]
@@ -36,6 +37,11 @@ interface Manifest {
 export interface FeedBackup {
   /** Writes some of what is new. False: more is to be written; call again. */
   write(now: number): Promise<boolean>
+  /**
+   * Gives what chunks hold that this storage knows nothing of, because it was set back: in parts, to be kept before the next one.
+   * False: there are none. All of the copy is then to be written anew.
+   */
+  recover(keep: (entries: readonly NewEntry[]) => void): Promise<boolean>
   /** Puts the entries back, chunk by chunk: one that was interrupted goes on where it was. Throws unless everything is there. */
   restore(): Promise<void>
 }
@@ -110,6 +116,10 @@ export function createFeedBackup(
     }
   }
 
+  function isKnown(key: string): boolean {
+    return rowsOf('select 1 from chunks where key = ?1 union all select 1 from replaced where key = ?1', key).length > 0
+  }
+
   function rowsOf<R extends Record<string, SqlStorageValue>>(query: string, ...values: readonly SqlStorageValue[]): R[] {
     return sql.exec<R>(query, ...values).toArray()
   }
@@ -129,13 +139,30 @@ export function createFeedBackup(
       await removeReplaced(now)
       return true
     },
+    async recover(keep) {
+      const manifest = await kv.get<Manifest>(name, 'json')
+      const unknown = manifest?.version === 1 ? manifest.chunks.filter(({ key }) => !isKnown(key)) : []
+      if (unknown.length === 0) return false
+      for (const { key } of unknown) {
+        // A chunk that is gone was replaced: the manifest is an old one, as KV may serve for a while.
+        const chunk = await kv.get<Chunked>(key, 'json')
+        if (chunk !== null) keep(chunk.map(([, entry]) => entry))
+      }
+      storage.transactionSync(() => {
+        const now = Date.now()
+        for (const { key } of unknown) sql.exec('insert or ignore into replaced (key, at) values (?, ?)', key, now)
+        sql.exec('insert or ignore into replaced (key, at) select key, ? from chunks', now)
+        sql.exec('delete from chunks')
+      })
+      return true
+    },
     async restore() {
       const manifest = await kv.get<Manifest>(name, 'json')
       if (manifest === null) return
       if (manifest.version !== 1) throw new Error('the second copy of the feed is of another version')
       for (const { first, last, entries, key } of manifest.chunks) {
         if (rowsOf('select 1 from chunks where key = ?', key).length > 0) continue
-        const chunk = await kv.get<readonly (readonly [number, NewEntry])[]>(key, 'json')
+        const chunk = await kv.get<Chunked>(key, 'json')
         if (chunk?.length !== entries) throw new Error(`the second copy of the feed lacks entries ${first} to ${last}`)
         storage.transactionSync(() => {
           for (const [sequence, entry] of chunk)

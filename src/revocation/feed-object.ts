@@ -2,7 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
 import { createFeedBackup, type FeedBackup } from './feed-backup.ts'
 import { canonicalTarget, targetText } from './target.ts'
-import type { FeedPage, FeedPosition, FeedStatus } from './feed.ts'
+import { MAX_LOOKED_UP, type FeedPage, type FeedPosition, type FeedStatus } from './feed.ts'
 import type { ChangeRequest } from './change-request.ts'
 import { mergeChanges, stampChanges, type Changes } from './changes.ts'
 import type { Revocation, RevocationTarget } from './revocations.ts'
@@ -13,6 +13,14 @@ export const MAX_ENTRIES = 1_000_000
 export const MAX_CHANGED = 50_000
 /** Entries handed out by one call. */
 export const PAGE_ENTRIES = 5000
+/** The same in bytes, about. */
+const PAGE_BYTES = 2 ** 20
+/** No entry is shorter. */
+const LEAST_BYTES = 64
+/** Entries of one target that a look-up gives: the latest say it all. */
+const MAX_FOUND = 16
+/** Runs of the object that are kept apart; positions of earlier ones are read anew. */
+const MAX_RUNS = 1000
 /** The backup is written at most this often (KV takes one write per second and key). */
 const BACKUP_DELAY_MS = 2000
 /** The platform repeats an alarm that failed six times, and then never: one that was repeated this often is set anew. */
@@ -32,6 +40,10 @@ type NewEntry = Omit<Revocation, 'sequence'>
 const TARGET = `json_extract(entry, '$.target')`
 const IS_CHANGE = `json_extract(entry, '$.changed') is not null`
 
+function textOf({ target, before, changed, expiresAt, reason }: NewEntry): string {
+  return JSON.stringify({ target: canonicalTarget(target), before, changed, expiresAt, reason })
+}
+
 function revocationOf({ sequence, entry }: Row): Revocation {
   return { sequence, ...(JSON.parse(entry) as NewEntry) }
 }
@@ -42,7 +54,10 @@ function revocationOf({ sequence, entry }: Row): Revocation {
  */
 export class RevocationFeed extends DurableObject<Bindings> {
   readonly #sql: SqlStorage
-  #epoch = ''
+  /** Of what this run of the object writes: another run after the storage was set back writes under another one. */
+  readonly #mark = crypto.randomUUID()
+  /** The second copy could not be read when the object began: what it has beyond the storage is yet to come back. */
+  #isUnchecked = false
   readonly #backup: FeedBackup
   /** `undefined`: nothing waits for the second copy. */
   #backupAt: number | undefined
@@ -57,7 +72,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
   async append(entries: readonly NewEntry[], now: number): Promise<readonly Revocation[]> {
     if (this.#count() + entries.length > MAX_ENTRIES) throw new Error('the revocation feed is full')
     const appended = this.ctx.storage.transactionSync(() => {
-      this.#total(entries.length)
+      this.#begin(entries.length)
       return entries.map((entry): Revocation => ({ sequence: this.#insert(entry), ...entry }))
     })
     await this.#backUpLater(now)
@@ -73,7 +88,8 @@ export class RevocationFeed extends DurableObject<Bindings> {
       const changed = mergeChanges(known, stampChanges(patch, known, now))
       const end = Math.max(expiresAt, ...earlier.map((one) => one.expiresAt))
       for (const { sequence } of earlier) this.#sql.exec('delete from entries where sequence = ?', sequence)
-      if (this.#total(1 - earlier.length) > MAX_ENTRIES) throw new Error('the revocation feed is full')
+      this.#total(-earlier.length)
+      if (this.#begin(1) > MAX_ENTRIES) throw new Error('the revocation feed is full')
       const joined: NewEntry = { target, changed, expiresAt: end, reason }
       return { sequence: this.#insert(joined), ...joined }
     })
@@ -90,15 +106,25 @@ export class RevocationFeed extends DurableObject<Bindings> {
     }
   }
 
-  /** What came after `position`, oldest first; `undefined`: everything. */
-  async since(position: FeedPosition | undefined): Promise<FeedPage> {
-    const from = position?.epoch === this.#epoch ? position.sequence : 0
+  /** What came after `position`, oldest first, in about `maxBytes`; `undefined`, or no position of this feed: everything. */
+  async since(position: FeedPosition | undefined, maxBytes = PAGE_BYTES): Promise<FeedPage> {
+    const from = position !== undefined && this.#isHere(position) ? position.sequence : 0
+    const limit = Math.min(PAGE_ENTRIES, Math.ceil(maxBytes / LEAST_BYTES))
     const rows = this.#sql
-      .exec<Row>('select sequence, entry from entries where sequence > ? order by sequence limit ?', from, PAGE_ENTRIES)
+      .exec<Row>('select sequence, entry from entries where sequence > ? order by sequence limit ?', from, limit)
       .toArray()
-    const entries = rows.map(revocationOf)
+    let bytes = 0
+    const cut = rows.findIndex(({ entry }, index) => (bytes += entry.length) > maxBytes && index > 0)
+    const entries = (cut === -1 ? rows : rows.slice(0, cut)).map(revocationOf)
     const sequence = entries.at(-1)?.sequence ?? from
-    return { position: { epoch: this.#epoch, sequence }, entries, hasMore: rows.length === PAGE_ENTRIES }
+    return { from, position: { sequence, mark: this.#markAt(sequence) }, entries, hasMore: cut !== -1 || rows.length === limit }
+  }
+
+  /** What names exactly these targets, by `targetText`; of each the latest. For isolates that do not hold the feed yet. */
+  async lookUp(targets: readonly string[]): Promise<readonly Revocation[]> {
+    if (targets.length > MAX_LOOKED_UP) throw new RangeError('too many targets at once')
+    const query = `select sequence, entry from entries where ${TARGET} = ? order by sequence desc limit ${MAX_FOUND}`
+    return targets.flatMap((target) => this.#sql.exec<Row>(query, target).toArray()).map(revocationOf)
   }
 
   async status(): Promise<FeedStatus> {
@@ -113,6 +139,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
     const hasForgotten = this.#forget(now)
     let hasWritten = false
     try {
+      if (this.#isUnchecked) await this.#recover()
       hasWritten = await this.#backup.write(now)
     } catch (error) {
       if ((repeated?.retryCount ?? 0) < MAX_REPEATED) throw error
@@ -136,25 +163,82 @@ export class RevocationFeed extends DurableObject<Bindings> {
   }
 
   async #open(): Promise<void> {
-    this.#sql.exec('create table if not exists meta (epoch text not null)')
+    this.#sql.exec('create table if not exists opened (at integer not null)')
     this.#sql.exec(`create table if not exists entries (
       sequence integer primary key autoincrement, entry text not null, expires_at integer not null)`)
     this.#sql.exec('create index if not exists entries_by_end on entries (expires_at)')
     this.#sql.exec(`create index if not exists entries_by_target on entries (${TARGET})`)
     this.#sql.exec(`create index if not exists changes on entries (sequence) where ${IS_CHANGE}`)
+    this.#sql.exec('create table if not exists runs (first integer primary key, mark text not null)')
     this.#sql.exec('create table if not exists total (entries integer not null)')
-    const [known] = this.#sql.exec<{ epoch: string }>('select epoch from meta').toArray()
-    if (known === undefined) {
-      // Throws when KV cannot answer or lacks a part: an empty feed must not pass for a whole one.
-      await this.#backup.restore()
-      this.#epoch = crypto.randomUUID()
-    } else this.#epoch = known.epoch
+    const isNew = this.#sql.exec('select 1 from opened').toArray().length === 0
+    // Throws when KV cannot answer or lacks a part: an empty feed must not pass for a whole one.
+    if (isNew) await this.#backup.restore()
     this.ctx.storage.transactionSync(() => {
       this.#sql.exec('insert into total select (select count(*) from entries) where not exists (select 1 from total)')
-      if (known === undefined) this.#sql.exec('insert into meta (epoch) values (?)', this.#epoch)
+      this.#sql.exec('delete from runs where first not in (select first from runs order by first desc limit ?)', MAX_RUNS)
+      if (!isNew) return
+      this.#sql.exec('insert into opened (at) values (?)', Date.now())
+      if (this.#count() > 0) this.#sql.exec('insert or replace into runs (first, mark) values (1, ?)', this.#mark)
     })
     // What was put back may have expired.
-    if (known === undefined && this.#count() > 0) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
+    if (isNew && this.#count() > 0) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
+    if (isNew) return
+    try {
+      await this.#recover()
+    } catch {
+      // The storage is here: it counts until the second copy can be read.
+      this.#isUnchecked = true
+      await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
+    }
+  }
+
+  /** Where the storage was set back to an earlier time, the second copy has what came later: it comes back as new entries. */
+  async #recover(): Promise<void> {
+    const hasMore = await this.#backup.recover((entries) => {
+      this.ctx.storage.transactionSync(() => {
+        const lost = entries.filter((entry) => !this.#holds(entry))
+        this.#begin(lost.length)
+        for (const entry of lost) this.#insert(entry)
+      })
+    })
+    this.#isUnchecked = false
+    if (hasMore) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
+  }
+
+  #holds(entry: NewEntry): boolean {
+    return (
+      this.#sql.exec(`select 1 from entries where ${TARGET} = ? and entry = ?`, targetText(entry.target), textOf(entry)).toArray().length >
+      0
+    )
+  }
+
+  #isHere({ sequence, mark }: FeedPosition): boolean {
+    return sequence <= this.#latest() && mark === this.#markAt(sequence)
+  }
+
+  /** The highest sequence that was ever given. */
+  #latest(): number {
+    return this.#sql.exec<{ seq: number }>(`select seq from sqlite_sequence where name = 'entries'`).toArray()[0]?.seq ?? 0
+  }
+
+  #markAt(sequence: number): string {
+    return (
+      this.#sql.exec<{ mark: string }>('select mark from runs where first <= ? order by first desc limit 1', sequence).toArray()[0]?.mark ??
+      ''
+    )
+  }
+
+  /** To be called before a run writes: `more` entries will be added. How many there are then. */
+  #begin(more: number): number {
+    if (more > 0)
+      this.#sql.exec(
+        'insert or replace into runs (first, mark) select ?, ? where not exists (select 1 from runs where mark = ?)',
+        this.#latest() + 1,
+        this.#mark,
+        this.#mark,
+      )
+    return this.#total(more)
   }
 
   #changesOf(target: RevocationTarget): Revocation[] {
@@ -168,10 +252,13 @@ export class RevocationFeed extends DurableObject<Bindings> {
     return this.#sql.exec<{ changed: number }>(`select count(*) as changed from entries where ${IS_CHANGE}`).one().changed
   }
 
-  #insert({ target, before, changed, expiresAt, reason }: NewEntry): number {
-    const entry = JSON.stringify({ target: canonicalTarget(target), before, changed, expiresAt, reason })
+  #insert(entry: NewEntry): number {
     const [row] = this.#sql
-      .exec<{ sequence: number }>('insert into entries (entry, expires_at) values (?, ?) returning sequence', entry, expiresAt)
+      .exec<{ sequence: number }>(
+        'insert into entries (entry, expires_at) values (?, ?) returning sequence',
+        textOf(entry),
+        entry.expiresAt,
+      )
       .toArray()
     if (row === undefined) throw new Error('the entry was not stored')
     return row.sequence

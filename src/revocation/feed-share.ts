@@ -25,7 +25,8 @@ export interface FeedWhole {
 export interface FeedShare {
   /** The secret words that fingerprints are made with; the same in every isolate. */
   snapshotKey(): Promise<Int32Array | undefined>
-  head(authority: string): Promise<FeedHead | undefined>
+  /** `position`: where the asker is; what came before need not be in it. */
+  head(authority: string, position?: FeedPosition): Promise<FeedHead | undefined>
   putHead(authority: string, head: FeedHead): Promise<void>
   forgetHead(authority: string): Promise<void>
   whole(authority: string): Promise<FeedWhole | undefined>

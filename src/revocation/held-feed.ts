@@ -5,14 +5,17 @@ import { createSnapshot, type GrowingSnapshot } from './snapshot.ts'
 
 /** The latest entries, kept whole for those who come after. A longer feed is handed on as a snapshot. */
 export const MAX_RECENT = 500
+/** The same in characters of JSON: an isolate that holds nothing reads them before its first decision. */
+const MAX_RECENT_LENGTH = 52 * 1024
+const START: FeedPosition = { sequence: 0, mark: '' }
 
-/** What one isolate holds of the feed: everything up to its position, and of earlier epochs what it had then. */
+/** What one isolate holds of the feed: everything up to its position, and what the feed had before it was made anew. */
 export interface HeldFeed {
   readonly snapshot: GrowingSnapshot
   /** `undefined`: nothing yet. */
   readonly position: FeedPosition | undefined
-  /** What the object answered to `from`. */
-  adoptPage(page: FeedPage, from: FeedPosition | undefined): void
+  /** What the object answered to `asked`. Throws where it does not join what is held: another read began anew meanwhile. */
+  adoptPage(page: FeedPage, asked: FeedPosition | undefined): void
   /** Catches up by the latest entries of another isolate. False: they do not begin where this one is. */
   adoptHead(head: FeedHead): boolean
   /** Begins with the copy of another isolate; one that already began keeps what it has. */
@@ -27,27 +30,29 @@ export interface HeldFeed {
 export function createHeldFeed(key: Int32Array | undefined): HeldFeed {
   let snapshot = createSnapshot(key)
   let position: FeedPosition | undefined
-  /** All entries of this epoch after `recentFrom`. */
+  /** All entries after `recentFrom`. */
   let recent: readonly Revocation[] = []
   let recentFrom = 0
 
-  /** `entries`: all of `epoch` after `from` up to `reached`, where `from` is no later than the position. */
-  function extend(reached: FeedPosition, from: number, entries: readonly Revocation[]): void {
-    if (position?.epoch !== reached.epoch) {
-      // A feed made anew may lack what the old one had: both count.
-      position = { epoch: reached.epoch, sequence: from }
-      recent = []
-      recentFrom = from
-    }
-    const known = position.sequence
-    const later = entries.filter(({ sequence }) => sequence > known)
+  /** `entries`: all after `from` up to `reached`, where `from` is no later than `at`. */
+  function extend(at: FeedPosition, reached: FeedPosition, from: number, entries: readonly Revocation[]): void {
+    const later = entries.filter(({ sequence }) => sequence > at.sequence)
     snapshot.add(later)
-    const earlier = from < recentFrom && reached.sequence >= recentFrom ? entries.filter(({ sequence }) => sequence <= recentFrom) : []
-    if (from < recentFrom && reached.sequence >= recentFrom) recentFrom = from
-    recent = [...earlier, ...recent, ...later]
-    recentFrom = recent.at(-MAX_RECENT - 1)?.sequence ?? recentFrom
-    recent = recent.slice(-MAX_RECENT)
-    if (reached.sequence > known) position = reached
+    const isWider = from < recentFrom && reached.sequence >= recentFrom
+    const earlier = isWider ? entries.filter(({ sequence }) => sequence <= recentFrom) : []
+    if (isWider) recentFrom = from
+    if (earlier.length > 0 || later.length > 0) keepRecent([...earlier, ...recent, ...later])
+    position = reached.sequence > at.sequence ? reached : at
+  }
+
+  function keepRecent(entries: readonly Revocation[]): void {
+    let length = 0
+    const last = entries.findLastIndex((entry, index) => {
+      length += JSON.stringify(entry).length
+      return length > MAX_RECENT_LENGTH || index < entries.length - MAX_RECENT
+    })
+    recentFrom = entries[last]?.sequence ?? recentFrom
+    recent = entries.slice(last + 1)
   }
 
   return {
@@ -57,12 +62,21 @@ export function createHeldFeed(key: Int32Array | undefined): HeldFeed {
     get position() {
       return position
     },
-    adoptPage({ position: reached, entries }, from) {
-      extend(reached, from?.epoch === reached.epoch ? from.sequence : 0, entries)
+    adoptPage({ position: reached, from, entries }, asked) {
+      const isAnew = asked !== undefined && from !== asked.sequence
+      if (isAnew) {
+        // The feed was made anew, and may lack what the old one had: both count.
+        recent = []
+        recentFrom = 0
+      }
+      const at = isAnew ? START : (position ?? START)
+      if (from > at.sequence) throw new Error('the revocation feed was begun anew meanwhile')
+      extend(at, reached, from, entries)
     },
     adoptHead({ position: reached, from, entries }) {
-      const isNext = position === undefined ? from === 0 : position.epoch === reached.epoch && from <= position.sequence
-      if (isNext) extend(reached, from, entries)
+      const at = position ?? START
+      const isNext = at.sequence === 0 ? from === 0 : at.mark === reached.mark && from <= at.sequence
+      if (isNext) extend(at, reached, from, entries)
       return isNext
     },
     adoptWhole({ position: reached, snapshot: encoded }) {

@@ -48,14 +48,26 @@ export interface Revocable {
   readonly issuedAt?: number
 }
 
-/** What one isolate knows of the feed. Look-ups are synchronous; freshness is the caller's to ensure first. */
-export interface RevocationSnapshot {
+/** What an isolate that holds the feed knows of it. Freshness is the caller's to ensure first. */
+export interface HeldSnapshot {
   /** The reason this credential must stop, or `undefined`. */
   find(credential: Revocable): string | undefined
   /** What has changed of it since it was issued. Asked only once it verified. */
   changesOf(credential: Pick<Revocable, 'kind' | 'credentialId' | 'consumer'>): KnownChanges
   /** The reason nothing is taken from this address at `now`, in milliseconds, or `undefined`. */
   findAddress(address: string, now: number): string | undefined
+}
+
+/** The same for an isolate that may not hold all of it yet: it then asks the feed, and rejects with `RevocationOutage` where that fails. */
+export type RevocationSnapshot = {
+  readonly [Method in keyof HeldSnapshot]: (
+    ...asked: Parameters<HeldSnapshot[Method]>
+  ) => ReturnType<HeldSnapshot[Method]> | Promise<ReturnType<HeldSnapshot[Method]>>
+}
+
+/** The feed cannot be asked: 503, never 401 and never open. */
+export class RevocationOutage extends Error {
+  override readonly name = 'RevocationOutage'
 }
 
 /** Work that starts after the response. */
@@ -70,7 +82,7 @@ export interface Revocations {
    */
   snapshot(now: number, defer: Defer, authority?: string): RevocationSnapshot | Promise<RevocationSnapshot>
   /** What the isolate has in memory, however old; nothing is read for it. */
-  held?(): RevocationSnapshot | undefined
+  held?(): HeldSnapshot | undefined
   /** Refreshes what is held after the response, where that is due: for requests that need not know it. */
   keepFresh?(now: number, defer: Defer, authority: string): void
   /** The feed has grown: who asks in this data centre from now on reads it anew. */

@@ -4,10 +4,10 @@ import { createFingerprintTable, type FingerprintTable } from './fingerprint-tab
 import { createKeyedHash, type KeyedHash } from './keyed-hash.ts'
 import { createLabels, type Labels } from './labels.ts'
 import type { KnownChanges } from './changes.ts'
-import type { Revocable, Revocation, RevocationSnapshot, RevocationTarget } from './revocations.ts'
+import type { Revocable, HeldSnapshot, Revocation, RevocationTarget } from './revocations.ts'
 
 /** A snapshot that grows with the feed. */
-export interface GrowingSnapshot extends RevocationSnapshot {
+export interface GrowingSnapshot extends HeldSnapshot {
   readonly size: number
   /** Bytes that the entries take. */
   readonly bytes: number

@@ -23,7 +23,7 @@ function scripted() {
     state.reads += 1
     if (state.isDown) throw new Error('down')
     const entries = state.entries.slice(position?.sequence ?? 0)
-    return { position: { epoch: 'e', sequence: state.entries.length }, entries, hasMore: false }
+    return { from: 0, position: { mark: 'e', sequence: state.entries.length }, entries, hasMore: false }
   }
   const isolate = (revocations: Revocations = createRevocationsOf(read, { boundSeconds: 5 })) => {
     const gate = createGate(

@@ -128,7 +128,7 @@ describe('POST /.portcullis/admin/v1/revocations', () => {
   test('the feed is down: nothing is said to be revoked', async () => {
     const broken = {
       getByName: () => ({
-        since: async () => ({ position: { epoch: 'e', sequence: 0 }, entries: [], hasMore: false }),
+        since: async () => ({ from: 0, position: { sequence: 0, mark: '' }, entries: [], hasMore: false }),
         append: async () => Promise.reject(new Error('down')),
       }),
     }

@@ -10,7 +10,7 @@ describe('a clock that is set back', () => {
     const revocations = createRevocationsOf(
       async () => {
         reads += 1
-        return { position: { epoch: 'e', sequence: 0 }, entries: [], hasMore: false }
+        return { from: 0, position: { mark: '', sequence: 0 }, entries: [], hasMore: false }
       },
       { boundSeconds: 5 },
     )

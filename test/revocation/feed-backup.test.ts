@@ -16,7 +16,13 @@ const nameOf = (feed: Feed): string => `revocation-feed:${feed.id.toString()}`
 const manifestOf = async (feed: Feed): Promise<Manifest> => (await BACKUP.get<Manifest>(nameOf(feed), 'json')) ?? { version: 0, chunks: [] }
 const keysOf = async (feed: Feed): Promise<string[]> => (await manifestOf(feed)).chunks.map(({ key }) => key)
 const entryOf = (id: string, expiresAt = FAR, reason = 'leaked') => ({ target: { type: 'key', id } as const, expiresAt, reason })
-const idsOf = async (feed: Feed): Promise<string[]> => (await feed.since(undefined)).entries.map(({ target }) => target.id)
+async function idsOf(feed: Feed): Promise<string[]> {
+  const ids: string[] = []
+  for (let page = await feed.since(undefined); ; page = await feed.since(page.position)) {
+    ids.push(...page.entries.map(({ target }) => target.id))
+    if (!page.hasMore) return ids
+  }
+}
 const alarm = async (feed: Feed): Promise<void> => runInDurableObject(feed, async (object: RevocationFeed) => object.alarm())
 /** Half a chunk. */
 const large = (id: string, expiresAt = FAR) => entryOf(id, expiresAt, 'x'.repeat(CHUNK_BYTES / 6))

@@ -31,9 +31,9 @@ function scene(pageEntries = 1000) {
   const read: ReadFeed = async (position) => {
     asked.push(position?.sequence)
     if (state.isDown) throw new Error('down')
-    const from = position?.epoch === state.epoch ? position.sequence : 0
+    const from = position?.mark === state.epoch ? position.sequence : 0
     const page = entries.slice(from, from + pageEntries)
-    return { position: { epoch: state.epoch, sequence: from + page.length }, entries: page, hasMore: page.length === pageEntries }
+    return { from, position: { mark: state.epoch, sequence: from + page.length }, entries: page, hasMore: page.length === pageEntries }
   }
   return {
     authority,
@@ -52,7 +52,7 @@ function scene(pageEntries = 1000) {
           tasks.push(run)
         }
         const snapshot = await revocations.snapshot(state.now, defer, authority)
-        const found = snapshot.find(keyOf(id))
+        const found = await snapshot.find(keyOf(id))
         for (const run of tasks) await run()
         return found
       }
@@ -170,7 +170,7 @@ describe('a cache that others write to', () => {
       maxBytes: 1e6,
     },
   )
-  const emptyHead = JSON.stringify({ readAt: NOW, position: { epoch: 'e', sequence: 0 }, from: 0, entries: [] })
+  const emptyHead = JSON.stringify({ readAt: NOW, position: { mark: 'e', sequence: 0 }, from: 0, entries: [] })
 
   test.each(['head', 'whole'])('a forged %s is read past', async (name) => {
     const { isolate, authority, revoke, asked } = scene()
@@ -197,7 +197,7 @@ describe('a cache that others write to', () => {
     const { isolate, authority, revoke } = scene()
     revoke('a')
     await cache.put(authority, 'head', 'not JSON', 60)
-    await cache.put(authority, 'whole', '{"epoch":"e","sequence":1}\nnot a snapshot', 60)
+    await cache.put(authority, 'whole', '{"mark":"e","sequence":1}\nnot a snapshot', 60)
     expect(await isolate()('a')).toBe('leaked')
   })
 

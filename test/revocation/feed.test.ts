@@ -24,13 +24,17 @@ describe('RevocationFeed', () => {
     expect((await feed.since(undefined)).entries.map(({ sequence }) => sequence)).toEqual([1, 2])
   })
 
-  test('a position of another epoch reads everything', async () => {
+  test.each([
+    { sequence: 1, mark: 'other' },
+    { sequence: 99, mark: 'other' },
+    { sequence: 0, mark: '' },
+  ])('a position that the feed never gave reads everything: %j', async (position) => {
     const feed = feedOf()
     await feed.append([entryOf('a')], NOW)
-    expect((await feed.since({ epoch: 'other', sequence: 99 })).entries).toHaveLength(1)
+    expect(await feed.since(position)).toMatchObject({ from: 0, entries: [{ sequence: 1 }] })
   })
 
-  test('lost storage comes back from the second copy, in an epoch of its own', async () => {
+  test('lost storage comes back from the second copy, and is read anew', async () => {
     const feed = feedOf()
     await feed.append([entryOf('kept')], NOW)
     await runDurableObjectAlarm(feed)
@@ -39,7 +43,8 @@ describe('RevocationFeed', () => {
     await evictDurableObject(feed)
     const page = await feed.since(position)
     expect(page.entries.map(({ target }) => target.id)).toEqual(['kept'])
-    expect(page.position.epoch).not.toBe(position.epoch)
+    expect([page.from, page.position.sequence]).toEqual([0, position.sequence])
+    expect(page.position.mark).not.toBe(position.mark)
   })
 
   test('the alarm forgets what has expired, and a sequence is never used again', async () => {
@@ -113,7 +118,7 @@ describe('createRevocationsOf()', () => {
       const after = entries
         .slice(position?.sequence ?? 0)
         .map(({ id }, index) => Object.assign(entryOf(id), { sequence: (position?.sequence ?? 0) + index + 1 }))
-      return { position: { epoch: 'e', sequence: entries.length }, entries: after, hasMore: false }
+      return { from: position?.sequence ?? 0, position: { sequence: entries.length, mark: 'e' }, entries: after, hasMore: false }
     }
     return {
       read,

@@ -19,10 +19,11 @@ export function createTestFeed(pageEntries: number): TestFeed {
   }
   return {
     read: async (position) => {
-      const from = position?.epoch === `${epoch}` ? position.sequence : 0
+      const from = position?.mark === `${epoch}` ? position.sequence : 0
       const page = entries.filter(({ sequence }) => sequence > from).slice(0, pageEntries)
       return {
-        position: { epoch: `${epoch}`, sequence: page.at(-1)?.sequence ?? from },
+        from,
+        position: { sequence: page.at(-1)?.sequence ?? from, mark: `${epoch}` },
         entries: page,
         hasMore: page.length === pageEntries,
       }

@@ -49,16 +49,16 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     return admit({ ...key, expiresAt: Number.POSITIVE_INFINITY }, context)
   }
 
-  const admitIssued = (key: ParsedKey, context: VerifyContext): Verdict => {
+  const admitIssued = async (key: ParsedKey, context: VerifyContext): Promise<Verdict> => {
     if (key.expiresAt <= context.now) return { ...rejected('expired'), authentic: true }
     if (kind === 'api') return admit(key, context)
-    const scopes = currentOf(changesOf(key, context).key).scopes ?? key.scopes
+    const scopes = currentOf((await changesOf(key, context)).key).scopes ?? key.scopes
     return { status: 'verified', principal: principalOf(key, new Set(scopes)) }
   }
 
   /** Whom the key names must still be known: an unknown plan is never unlimited. */
-  const admit = (key: Admitted, context: VerifyContext): Verdict => {
-    const entitlement = entitlementOf(directory, key, changesOf(key, context))
+  const admit = async (key: Admitted, context: VerifyContext): Promise<Verdict> => {
+    const entitlement = entitlementOf(directory, key, await changesOf(key, context))
     if (entitlement.status !== 'entitled') return { ...rejected(entitlement.status), authentic: true }
     return { status: 'verified', principal: principalOf(key, entitlement.scopes, entitlement.plan) }
   }
@@ -94,7 +94,7 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
 /** An imported key has no end and does not say when it was made. */
 type Admitted = Omit<KeyClaims, 'generation' | 'issuedAt'> & Partial<Pick<KeyClaims, 'generation' | 'issuedAt'>>
 
-const changesOf = ({ id, consumer }: Admitted, context: VerifyContext): KnownChanges =>
+const changesOf = async ({ id, consumer }: Admitted, context: VerifyContext): Promise<KnownChanges> =>
   context.changesOf({ kind: 'api-key', credentialId: id, consumer })
 
 const rejected = (reason: Rejected['reason']): Rejected => ({ status: 'rejected', reason })

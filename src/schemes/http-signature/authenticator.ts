@@ -83,7 +83,7 @@ export function createHttpSignatureAuthenticator(
       const reason = DIGEST_FAULTS[await checkContentDigest(field, context.body, config.maxBodyBytes)]
       if (reason !== undefined) return { status: 'rejected', reason, authentic: true }
     }
-    const principal = principalOf(key, context)
+    const principal = await principalOf(key, context)
     if ('status' in principal) return principal
     const { nonce } = candidate
     return config.nonce && nonce !== undefined
@@ -92,12 +92,12 @@ export function createHttpSignatureAuthenticator(
   }
 
   /** Scopes are the key's own within its plan's; who or what is unknown is refused, never unlimited. */
-  function principalOf(
+  async function principalOf(
     { key: _key, algorithm: _algorithm, plan, scopes, ...named }: VerificationKey,
     context: VerifyContext,
-  ): Principal | Rejected {
-    const changes = context.changesOf({ kind: 'http-signature', ...named })
-    const carried = { consumer: named.consumer, ...(plan === undefined ? {} : { plan: plan }), ...(scopes === undefined ? {} : { scopes }) }
+  ): Promise<Principal | Rejected> {
+    const changes = await context.changesOf({ kind: 'http-signature', ...named })
+    const carried = { consumer: named.consumer, ...(plan === undefined ? {} : { plan }), ...(scopes === undefined ? {} : { scopes }) }
     const entitlement = entitlementOf(directory, carried, changes)
     if (entitlement.status !== 'entitled') return { status: 'rejected', reason: entitlement.status, authentic: true }
     return {
