@@ -58,7 +58,7 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
     if (charge.limit.consistency !== 'leased') return { charge, states: () => grant.states, giveBack: () => [grant.receipt] }
     const purse = memory.purseOf(charge, sentAt)
     if (grant.lease === '') return { charge, states: () => grant.states, giveBack: () => [grant.receipt, ...purse.putBack(taken)] }
-    purse.add(grant, sentAt)
+    memory.lend(charge, grant, sentAt)
     const spent = purse.spend(sentAt, needed)
     return { charge, states: () => purse.states(sentAt), giveBack: () => [...purse.putBack(taken), ...purse.putBack(spent)] }
   }
@@ -131,7 +131,7 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
         name: 'renew lease',
         run: async () => {
           const answer = await ledgerOf(charge.subject).grant(request)
-          if (answer.status === 'granted' && answer.grants[0] !== undefined) memory.purseOf(charge, now).add(answer.grants[0], now)
+          if (answer.status === 'granted' && answer.grants[0] !== undefined) memory.lend(charge, answer.grants[0], now)
           else askedInVain([charge], now)
         },
       })
@@ -152,7 +152,7 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
     await giveBack(counted, now)
     await Promise.all(
       counted.map(async ({ charge }) => {
-        const pool = charge.limit.consistency === 'leased' ? memory.poolOf(charge) : undefined
+        const pool = charge.limit.consistency === 'leased' ? memory.poolOf(charge, now) : undefined
         if (pool === undefined) return
         await returnIdle(pool, now, pause, async (settled) => void (await ledgerOf(charge.subject).grant(memory.tellingOf(settled))))
       }),

@@ -1,5 +1,5 @@
 import type { Books } from './account.ts'
-import { emptyBooks, shortName, type Ask, type LedgerAnswer, type LedgerRequest, type Settlement } from './ledger.ts'
+import { emptyBooks, shortName, type Ask, type Grant, type LedgerAnswer, type LedgerRequest, type Settlement } from './ledger.ts'
 import type { Charge, LimitPolicy, LimitState } from './limiter.ts'
 import { createPermitPool, type PermitPool } from './permit-pool.ts'
 import { createPurse, NOTHING, type Purse, type Spent } from './purse.ts'
@@ -8,7 +8,7 @@ import { createPurse, NOTHING, type Purse, type Spent } from './purse.ts'
 export interface LimiterMemory {
   purseOf(charge: Charge, now: number): Purse
   /** The same of a concurrency limit; `undefined` of any other. */
-  poolOf(charge: Charge): PermitPool | undefined
+  poolOf(charge: Charge, now: number): PermitPool | undefined
   booksOf(subject: string): Books
   /**
    * What to ask a subject's ledger for, with all that is to be settled there. What is here already of each charge is taken out
@@ -19,6 +19,8 @@ export interface LimiterMemory {
   renewalOf(charge: Charge, now: number): LedgerRequest
   /** What is told to a subject's ledger without asking for anything. */
   tellingOf(settled: readonly Settlement[]): LedgerRequest
+  /** What the ledger has lent. Where it could not lend all that was asked for, it is asked again after a rest, and until then refuses. */
+  lend(charge: Charge, grant: Grant, sentAt: number): void
   remember(charge: Charge, refusal: Extract<LedgerAnswer, { status: 'refused' }>, now: number): void
   /** A permit has come back. */
   forgetRefusal(charge: Charge): void
@@ -44,13 +46,15 @@ export function createMemory(): LimiterMemory {
   /** Made within a request: there is no randomness before one. */
   const nameOfHolder = (): string => (holder ??= shortName())
 
-  const poolOf = (charge: Charge): PermitPool | undefined => {
+  const poolOf = (charge: Charge, now: number): PermitPool | undefined => {
     const { concurrency } = charge.limit
-    return concurrency && keptOrMade(pools, keyOf(charge), () => createPermitPool(charge.limit, concurrency.holdSeconds))
+    if (concurrency === undefined) return undefined
+    if (pools.size >= MAX_REMEMBERED && !pools.has(keyOf(charge))) dropOne(pools, now)
+    return keptOrMade(pools, keyOf(charge), () => createPermitPool(charge.limit, concurrency.holdSeconds))
   }
 
   const purseOf = (charge: Charge, now: number): Purse => {
-    const pool = poolOf(charge)
+    const pool = poolOf(charge, now)
     if (pool !== undefined) return pool
     const known = purses.get(keyOf(charge))
     if (known !== undefined) return known
@@ -79,7 +83,14 @@ export function createMemory(): LimiterMemory {
       return { holder: nameOfHolder(), asks: [{ limit: charge.limit, mode: 'lease', want: purse.wanted(now) }], settled }
     },
     tellingOf: (settled) => ({ holder: nameOfHolder(), asks: [], settled }),
-    remember(charge, { state, waitMs }, now) {
+    lend(charge, grant, sentAt) {
+      const restMs = purseOf(charge, sentAt).add(grant, sentAt)
+      refusals.delete(keyOf(charge))
+      if (restMs === 0) return
+      const state: LimitState = { limit: charge.limit, kind: 'rate', remaining: 0, resetSeconds: Math.ceil(restMs / 1000) }
+      keptOrMade(refusals, keyOf(charge), () => ({ state, cost: 1, until: sentAt + restMs }))
+    },
+    remember(charge, { state, waitMs, restMs }, now) {
       const known = refusals.get(keyOf(charge))
       // What refuses fewer refuses more.
       if (known !== undefined && known.until > now && known.cost < charge.cost) return
@@ -87,7 +98,7 @@ export function createMemory(): LimiterMemory {
       keptOrMade(refusals, keyOf(charge), () => ({
         state,
         cost: charge.cost,
-        until: now + Math.min(rememberedMs(charge.limit), Math.floor(Math.max(waitMs, pauseOf(charge.limit)))),
+        until: now + Math.min(rememberedMs(charge.limit), Math.floor(Math.max(waitMs, restMs))),
       }))
     },
     forgetRefusal: (charge) => void refusals.delete(keyOf(charge)),
@@ -107,7 +118,7 @@ export function createMemory(): LimiterMemory {
 }
 
 /** The oldest that holds nothing, of the first few; those before it get another turn, so that a busy subject is not forgotten for its age. */
-function dropOne(purses: Map<string, Purse>, now: number): void {
+function dropOne<One extends Purse>(purses: Map<string, One>, now: number): void {
   for (const [key, purse] of firstOf(purses)) {
     purses.delete(key)
     if (purse.isIdle(now)) return
@@ -117,8 +128,8 @@ function dropOne(purses: Map<string, Purse>, now: number): void {
   if (oldest !== undefined) purses.delete(oldest)
 }
 
-function firstOf(purses: ReadonlyMap<string, Purse>): (readonly [string, Purse])[] {
-  const first: (readonly [string, Purse])[] = []
+function firstOf<One>(purses: ReadonlyMap<string, One>): (readonly [string, One])[] {
+  const first: (readonly [string, One])[] = []
   for (const entry of purses) {
     if (first.length === MAX_TRIED) break
     first.push(entry)
@@ -134,14 +145,6 @@ function keptOrMade<Value>(values: Map<string, Value>, key: string, make: () => 
   const made = make()
   values.set(key, made)
   return made
-}
-
-/**
- * A rate that is used up is left to itself for up to a second, so that a flood makes no call for every single request that flows off:
- * less than half of the burst, so that nothing of it is lost.
- */
-export function pauseOf({ rate }: LimitPolicy): number {
-  return rate === undefined ? 0 : Math.min(1000, (rate.burst * rate.seconds * 1000) / rate.count / 2)
 }
 
 const keyOf = ({ limit, subject }: Charge): string => `${limit.name} ${subject}`

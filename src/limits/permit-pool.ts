@@ -70,6 +70,7 @@ export function createPermitPool(limit: LimitPolicy, holdSeconds: number): Permi
     add({ lease, amount, usableMs, states, receipt }, now) {
       known = states
       held.push({ id: lease, receipt, amount, usableUntil: now + usableMs, inUse: new Map() })
+      return 0
     },
     // One at a time: what waits here for a request to come could be another isolate's.
     wanted: (_now, needed = 1) => needed,
@@ -108,7 +109,7 @@ const MAX_ROUNDS = 20
 
 /**
  * Tells back what nobody has used for a second, until nothing is free. One request does it for all of its isolate; a permit that it
- * does not come to tell comes back with its lease. `now`: at the start.
+ * does not come to tell comes back with its lease. `now`: at the start, and all along: a request whose time ends meanwhile is counted.
  */
 export async function returnIdle(
   pool: PermitPool,
@@ -120,7 +121,7 @@ export async function returnIdle(
   try {
     for (let round = 1; round <= MAX_ROUNDS && pool.hasFree(now); round += 1) {
       await pause(IDLE_MS)
-      const settled = pool.takeIdle(now + round * IDLE_MS, round === MAX_ROUNDS)
+      const settled = pool.takeIdle(now, round === MAX_ROUNDS)
       if (settled.length > 0) await tell(settled)
     }
   } finally {

@@ -162,4 +162,19 @@ describe('permits that an isolate was lent', () => {
     end(held, one)
     expect(limiter.refuseEarly(charges, NOW)).toBeUndefined()
   })
+
+  test('of many subjects one that has requests at work is not forgotten', async () => {
+    const one = world()
+    const [limiter, limit] = [one.create(), limitOfCount(20)]
+    const held = await one.start(limiter, limit)
+    end(await one.start(limiter, limit), one)
+    for (let other = 0; other < 10_010; other += 1) {
+      const limits = [{ limit: limitOfCount(20, { name: `c${other}` }), subject: 's', cost: 1 }]
+      const admission = await limiter.admit(limits, one.clock.at, () => undefined)
+      end(admission, one)
+    }
+    const before = one.calls()
+    await one.start(limiter, limit)
+    expect([held.status, one.calls() - before]).toEqual(['admitted', 0])
+  })
 })

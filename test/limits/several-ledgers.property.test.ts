@@ -102,7 +102,7 @@ describe('strict limits of several subjects', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 })
