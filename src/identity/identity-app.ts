@@ -3,6 +3,7 @@ import { problemResponse } from '../http/problem.ts'
 import type { IdentityProviderConfig, SessionsConfig } from '../policy/identity-providers.ts'
 import type { ReplayMemory } from '../replay/replay-memory.ts'
 import type { Sessions } from '../sessions/session.ts'
+import { attemptOnce } from './attempts.ts'
 import { readForm } from './form.ts'
 import { asOutage, DependencyOutage } from './outage.ts'
 import { choicePage, confirmSignOutPage, errorPage, landingPage, signedOutPage, type PageFrame } from './pages.ts'
@@ -129,9 +130,9 @@ export function createIdentityApp(parts: IdentityAppParts): IdentityApp {
       }
       case 'signed_out': {
         const { named, once, response } = outcome
-        const ended = await asOutage('sessions', async () => sessions.endByProvider(named, 'signed-out-at-provider', now))
-        const used = once === undefined ? 'fresh' : await asOutage('replay', async () => replay.use(once, now))
-        if (used === 'replayed')
+        const end = async () => asOutage('sessions', async () => sessions.endByProvider(named, 'signed-out-at-provider', now))
+        const ended = once === undefined ? await end() : await attemptOnce(replay, once, now, end)
+        if (ended === 'replayed')
           return refuse(context, { code: 'sign-in-replayed', detail: 'the notice of a sign-out has been used' }, provider)
         log(context, 'sign-out', { status: response.status, code: 'signed-out-at-provider', provider, sessions: ended })
         return response

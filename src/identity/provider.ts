@@ -46,8 +46,8 @@ export type ProviderOutcome =
   /** Somebody has signed in: the caller starts a session, adds its cookies and `setCookies`, and redirects (303) to `returnTo`. */
   | { readonly status: 'signed_in'; readonly signIn: SignIn; readonly returnTo: string; readonly setCookies: readonly string[] }
   /**
-   * Sessions must end (back-channel, front-channel, SLO); then `response` is sent, or 503 where they could not be ended. `once` is
-   * consumed after they ended, so that a provider that tries again after a 503 is heard; a repetition is refused with 400.
+   * Sessions must end (back-channel, front-channel, SLO); then `response` is sent, or 503 where they could not be ended. By `once` a
+   * notice does so once: a provider that tries again after a 503 is heard, a repetition is refused with 400 and ends nothing.
    */
   | {
       readonly status: 'signed_out'

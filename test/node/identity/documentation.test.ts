@@ -11,7 +11,9 @@ const [whole = {}, ...fragments] = blocks
 
 describe('docs/identity.md', () => {
   test('every policy in it compiles, without a warning', () => {
-    const documents = fragments.map((fragment) => ({ ...whole, 'x-portcullis': { ...(whole['x-portcullis'] as object), ...fragment } }))
+    const documents = fragments.map((fragment) =>
+      Object.assign({}, whole, { 'x-portcullis': Object.assign({}, whole['x-portcullis'], fragment) }),
+    )
     expect(documents).toHaveLength(5)
     for (const document of [whole, ...documents]) {
       const compiled = compilePolicy(document, { placeholders: 'keep' })
