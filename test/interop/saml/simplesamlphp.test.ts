@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { importMetadata } from '../../../src/identity/saml/idp-metadata.ts'
-import type { SamlProviderConfig } from '../../../src/policy/identity-providers.ts'
 import { startHost, type IdentityHost } from './host.ts'
 import { createPerson, type Page, type Person } from './person.ts'
+import { providerOf } from './provider-config.ts'
 import { startSimpleSaml, type SimpleSaml } from './simplesamlphp.ts'
 import { xmlsec } from './xmlsec.ts'
 
@@ -18,10 +18,8 @@ describe.each([
   let idp: SimpleSaml
 
   beforeAll(async () => {
-    for (const name of ['idp', 'sp']) {
-      tool.makeKey(name, 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048')
-      tool.run('openssl', 'req', '-x509', '-new', '-key', `${name}.pem`, '-out', `${name}.crt`, '-days', '2', '-subj', `/CN=${name}`)
-    }
+    tool.makeIdentity('idp')
+    tool.makeIdentity('sp')
     host = await startHost()
     const base = `${host.origin}/.portcullis/saml/acme`
     idp = await startSimpleSaml({
@@ -35,32 +33,13 @@ describe.each([
       encrypts,
     })
     const metadata = new Uint8Array(await (await fetch(idp.entityId)).arrayBuffer())
-    const { entityId, singleSignOn, singleLogout, certificates } = await importMetadata(metadata, { by: 'nothing' }, Date.now())
-    const config: SamlProviderConfig = {
-      kind: 'saml',
-      name: 'acme',
-      title: 'Acme',
-      hosts: [],
-      domains: [],
-      mapping: { claims: { name: 'name', email: 'email' }, groups: 'groups', scopes: [], groupScopes: { staff: ['orders:read'] } },
-      entityId,
-      singleSignOn,
-      ...(singleLogout === undefined ? {} : { singleLogout }),
-      certificates,
-      privateKey: tool.read('sp.pem'),
-      certificate: tool.read('sp.crt'),
-      signRequests: true,
-      wantSigned: 'both',
-      wantEncrypted: false,
-      allowCbc: false,
-      allowIdpInitiated: false,
-      relayStates: [],
-      nameIdFormat: 'persistent',
-      authnContexts: [],
-      clockToleranceSeconds: 60,
-      ...changes,
-    }
-    host.use(config)
+    const {
+      warnings: _warnings,
+      wantsSignedRequests: _wants,
+      nameIdFormat: _format,
+      ...imported
+    } = await importMetadata(metadata, { by: 'nothing' }, Date.now())
+    host.use(providerOf(tool, { ...imported, ...changes }))
   })
   afterAll(async () => {
     idp?.stop()

@@ -31,6 +31,11 @@ export function xmlsec() {
       if (pkcs8 === undefined || spki === undefined) throw new Error('openssl wrote no PEM')
       return { pkcs8, spki }
     },
+    /** An RSA key and a certificate for it, `name.pem` and `name.crt`. */
+    makeIdentity(name: string): void {
+      run('openssl', 'genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', `${name}.pem`)
+      run('openssl', 'req', '-x509', '-new', '-key', `${name}.pem`, '-out', `${name}.crt`, '-days', '2', '-subj', `/CN=${name}`)
+    },
     /** `element`: expanded name of what carries the ID, as xmlsec1 wants it. */
     sign(xml: string, key: string, element: string): string {
       write('in.xml', xml)
