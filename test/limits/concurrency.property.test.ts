@@ -1,6 +1,6 @@
 import { array, assert, asyncProperty, boolean, constantFrom, integer, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LEASE_LIFE_MS } from '../../src/limits/account.ts'
+import { PERMIT_LIFE_MS } from '../../src/limits/account.ts'
 import { createLimiter } from '../../src/limits/leased-limiter.ts'
 import { emptyBooks, grantAll, refundOne } from '../../src/limits/ledger.ts'
 import type { LedgerCalls } from '../../src/limits/ledger-calls.ts'
@@ -9,6 +9,8 @@ import { limitOf } from '../support/limits.ts'
 
 const NOW = Date.UTC(2026, 10, 25, 12)
 const HOLD_MS = 5000
+/** How much longer than a request the ledger waits for a lease. */
+const LEASE_MS = 10_000
 /** How far each isolate's clock is off: it must not matter. */
 const SKEWS = [0, 7, -3_600_000, 86_400_000]
 
@@ -122,7 +124,7 @@ describe.each(modes)('a concurrency limit that is %s', (consistency) => {
           for (let sent = 0; sent < starts; sent += 1) await start(isolate)
         }
         clock.fate = 'answered'
-        clock.at += HOLD_MS + LEASE_LIFE_MS
+        clock.at += HOLD_MS + PERMIT_LIFE_MS
         const flights = []
         for (let sent = 0; sent < count; sent += 1) flights.push(await start(sent % SKEWS.length))
         expect(flights).not.toContain(undefined)

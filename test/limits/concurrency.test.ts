@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { LEASE_LIFE_MS } from '../../src/limits/account.ts'
+import { PERMIT_LIFE_MS } from '../../src/limits/account.ts'
 import { createLimiter } from '../../src/limits/leased-limiter.ts'
-import { emptyBooks, grantAll, LEASE_USABLE_MS, refundOne } from '../../src/limits/ledger.ts'
+import { emptyBooks, grantAll, PERMIT_USABLE_MS, refundOne } from '../../src/limits/ledger.ts'
 import type { Admission, Limiter, LimitPolicy } from '../../src/limits/limiter.ts'
 import { IDLE_MS } from '../../src/limits/permit-pool.ts'
 import { limitOf } from '../support/limits.ts'
 
 const NOW = Date.UTC(2026, 10, 25, 12)
 const HOLD_MS = 30_000
+/** How long a lease of permits may be used for new requests, and how much longer than those the ledger waits for it. */
+const [USABLE_MS, LIFE_MS] = [8000, 10_000]
 const limitOfCount = (count: number, parts: Partial<LimitPolicy> = {}): LimitPolicy =>
   limitOf({ name: 'c', concurrency: { count, holdSeconds: HOLD_MS / 1000 }, chargeOn: 'request', ...parts })
 
@@ -118,7 +120,7 @@ describe('permits that an isolate was lent', () => {
     const one = world()
     const limit = limitOfCount(1)
     await one.start(one.create(), limit)
-    await one.pass(HOLD_MS + LEASE_LIFE_MS - 1)
+    await one.pass(HOLD_MS + PERMIT_LIFE_MS - 1)
     expect((await one.start(one.create(), limit)).status).toBe('refused')
     await one.pass(1)
     expect((await one.start(one.create(), limit)).status).toBe('admitted')
@@ -129,7 +131,7 @@ describe('permits that an isolate was lent', () => {
     const [limiter, limit] = [one.create(), limitOfCount(1)]
     end(await one.start(limiter, limit), one)
     const before = one.calls()
-    one.clock.at += LEASE_USABLE_MS - 1
+    one.clock.at += PERMIT_USABLE_MS - 1
     end(await one.start(limiter, limit), one)
     expect(one.calls()).toBe(before)
     one.clock.at += 1
