@@ -1,12 +1,19 @@
 import type { Ledger } from './limits/ledger-object.ts'
 import type { ReplayShard } from './replay/replay-object.ts'
+import type { FeedRelay } from './revocation/feed-relay-object.ts'
 import type { RevocationFeed } from './revocation/feed-object.ts'
+import type { PersonObject } from './sessions/person-object.ts'
+import type { SessionObject } from './sessions/session-object.ts'
 
 /** What the platform gives the Worker (wrangler.toml). */
 export interface Bindings {
   readonly LEDGER: DurableObjectNamespace<Ledger>
   readonly REPLAY: DurableObjectNamespace<ReplayShard>
   readonly REVOCATIONS: DurableObjectNamespace<RevocationFeed>
+  readonly SESSION: DurableObjectNamespace<SessionObject>
+  readonly PEOPLE: DurableObjectNamespace<PersonObject>
+  /** Read the feed for isolates where data centres have no cache. */
+  readonly RELAYS: DurableObjectNamespace<FeedRelay>
   /** Second copy of the revocation feed, never the only one. */
   readonly BACKUP: KVNamespace
   /** `generation:base64url(32 random bytes)`, newest first. */

@@ -1,19 +1,20 @@
 import type { Bindings } from './bindings.ts'
 import { createAdminApi } from './control/admin-api.ts'
-import { parseRootSecret } from './credentials/root-secret.ts'
 import { createPolicyDirectory } from './directory/policy-directory.ts'
+import { readEnvironment } from './environment.ts'
 import { createGateway, type GatewayParts } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
 import { createCreditCalls, createLedgerLimiter } from './limits/ledger-calls.ts'
 import { createAssertionSigner } from './origin/assertion.ts'
 import { linkPolicy } from './policy/link.ts'
-import { loadPolicy } from './policy/load-policy.ts'
-import type { Policy } from './policy/policy.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { createRevocations } from './revocation/feed-client.ts'
 import { FEED_NAME } from './revocation/feed.ts'
 import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
+import type { SessionLookup } from './sessions/session-lookup.ts'
+import type { Sessions } from './sessions/session.ts'
+import { createSignIn, sessionsOf } from './sign-in.ts'
 
 /** Everything one isolate answers with: the data path, and the gate's own paths beside it. */
 export interface Gate {
@@ -23,6 +24,7 @@ export interface Gate {
 /** Tests put their own clock, origin and log here. */
 export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'now' | 'log'>> & {
   readonly replay?: ReplayMemory
+  readonly sessions?: Sessions & SessionLookup
 }
 
 const OWN_PATHS = /^https?:\/\/[^/?#]+\/\.(?:portcullis|well-known\/portcullis)(?:\/|$|\?)/iu
@@ -53,25 +55,29 @@ export function createGate(document: unknown, bindings: Bindings, overrides: Gat
 }
 
 function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrides & Pick<GatewayParts, 'log'>): Gate {
-  const localAuthorities = readLocalAuthorities(bindings.PORTCULLIS_LOCAL)
-  const isLocal = localAuthorities !== undefined
-  const policy = policyOf(document, bindings, isLocal)
-  const gatewayName = bindings.PORTCULLIS_GATEWAY ?? 'portcullis'
-  const rootSecret = parseRootSecret(bindings.PORTCULLIS_ROOT_KEY, {
-    gateway: gatewayName,
-    environment: bindings.PORTCULLIS_ENVIRONMENT ?? 'local',
-  })
+  const environment = readEnvironment(document, bindings)
+  const { policy, rootSecret, gatewayName, isLocal, localAuthorities } = environment
+  const now = overrides.now ?? Date.now
+  const revocations =
+    overrides.revocations ??
+    createRevocations(bindings.REVOCATIONS, {
+      ...policy.revocation,
+      relays: { namespace: bindings.RELAYS, count: policy.revocation.relays },
+      rootSecret,
+      now,
+    })
+  const sessions = overrides.sessions ?? sessionsOf(environment, bindings, revocations)
+  const replay = overrides.replay ?? createReplayMemory(bindings.REPLAY)
   const directory = createPolicyDirectory(policy)
   const fetcher: typeof fetch = overrides.fetch ?? (async (input, init) => fetch(input, init))
   const dependencies = {
     directory,
     rootSecret,
-    replay: overrides.replay ?? createReplayMemory(bindings.REPLAY),
+    replay,
+    ...(sessions === undefined ? {} : { sessions }),
     fetch: async (input: string, init?: RequestInit): Promise<Response> => fetcher(input, { ...init, redirect: 'manual' }),
     isLocal,
   }
-  const now = overrides.now ?? Date.now
-  const revocations = overrides.revocations ?? createRevocations(bindings.REVOCATIONS, { ...policy.revocation, rootSecret, now })
   const assertions = createAssertionSigner(rootSecret, gatewayName)
   const linked = linkPolicy(policy, dependencies)
   const gateway = createGateway({
@@ -80,7 +86,8 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     limiter: overrides.limiter ?? createLedgerLimiter(bindings.LEDGER),
     revocations,
     assertions,
-    localAuthorities: localAuthorities ?? new Set(),
+    sessions,
+    localAuthorities,
     fetch: fetcher,
     now,
     log: overrides.log,
@@ -90,9 +97,14 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     dependencies,
   )
 
+  const signIn =
+    sessions === undefined ? undefined : createSignIn({ environment, sessions, replay, gateway, dependencies, now, log: overrides.log })
+
   /** Rare requests: the Hono app is made anew for each, so that it closes over nothing but this one. */
   const own = async (request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> => {
     if (JWKS_PATH.test(request.url)) return jwksResponse(request.method, await assertions.jwks())
+    const forPeople = signIn?.handle(request, lifetime)
+    if (forPeople !== undefined) return forPeople
     const api = createAdminApi({
       feed: () => bindings.REVOCATIONS.getByName(FEED_NAME),
       announce: async (authority) => revocations.announce?.(authority),
@@ -129,18 +141,4 @@ function jwksResponse(method: string, jwks: object): Response {
       fields: [['allow', 'GET, HEAD']],
     })
   return Response.json(jwks, { headers: { 'cache-control': 'public, max-age=300', 'x-content-type-options': 'nosniff' } })
-}
-
-/** Filled from the environment and checked again. The message names every problem and no value. */
-function policyOf(document: unknown, bindings: Bindings, isLocal: boolean): Policy {
-  const loaded = loadPolicy(document, { ...bindings }, { isLocal })
-  if (loaded.ok) return loaded.policy
-  throw new Error(loaded.problems.map(({ pointer, message }) => `#${pointer}: ${message}`).join('; '))
-}
-
-function readLocalAuthorities(text: string | undefined): ReadonlySet<string> | undefined {
-  if (text === undefined || text === '') return undefined
-  const value: unknown = JSON.parse(text)
-  if (!Array.isArray(value)) throw new Error('PORTCULLIS_LOCAL must be a JSON list of authorities')
-  return new Set(value.filter((entry): entry is string => typeof entry === 'string'))
 }

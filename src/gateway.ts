@@ -12,6 +12,7 @@ import type { Refusal } from './policy/denial.ts'
 import type { LinkedPolicy, LinkedRoute } from './policy/link.ts'
 import { holdPermits, messageOf, runDeferred, settle, type Outcome, type Passage } from './passage.ts'
 import type { Route } from './policy/policy.ts'
+import { allowedMethods, exceededCap } from './request-checks.ts'
 import { createRouter } from './policy/router.ts'
 import { replacementFields } from './policy/apply-changes.ts'
 import type { HeldSnapshot, Revocations, RevocationSnapshot } from './revocation/revocations.ts'
@@ -300,18 +301,4 @@ function blockOf({ address }: Passage, snapshot: HeldSnapshot | undefined, now: 
 function preflight({ route }: LinkedRoute, request: Request, method: string): Outcome {
   const response = preflightResponse(route.cors, request, method)
   return response === undefined ? { refusal: { at: 'preflight' } } : { response, code: 'preflight' }
-}
-
-/** The cap that the content is known to exceed. None goes on with GET or HEAD, where it means nothing (RFC 9110 §9.3.1). */
-function exceededCap(request: Request, maxBodyBytes: number | undefined): number | undefined {
-  const declared = request.headers.get('content-length')
-  const isBare = request.method === 'GET' || request.method === 'HEAD'
-  if (isBare && declared !== '0' && request.body !== null) return 0
-  return maxBodyBytes !== undefined && Number(declared ?? 0) > maxBodyBytes ? maxBodyBytes : undefined
-}
-
-function allowedMethods(byMethod: ReadonlyMap<string, unknown>): string[] {
-  const methods = new Set(byMethod.keys())
-  if (methods.has('GET')) methods.add('HEAD')
-  return [...methods].toSorted()
 }

@@ -1,10 +1,14 @@
 import document from '#policy'
 import type { Bindings } from './bindings.ts'
 import { createGate, type Gate } from './gate.ts'
+import { sessionObject } from './session-class.ts'
 
 export { Ledger } from './limits/ledger-object.ts'
 export { ReplayShard } from './replay/replay-object.ts'
+export { FeedRelay } from './revocation/feed-relay-object.ts'
 export { RevocationFeed } from './revocation/feed-object.ts'
+export { PersonObject } from './sessions/person-object.ts'
+export class SessionObject extends sessionObject(document) {}
 
 /** One gate per isolate: plain data and keys, nothing that belongs to a request. */
 let gate: Gate | undefined

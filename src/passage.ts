@@ -16,6 +16,8 @@ export interface Passage {
   readonly deferred: DeferredTask[]
   linkedRoute?: LinkedRoute
   caller?: Caller
+  /** Access token of the caller's session, for the origin alone. */
+  originToken?: string
 }
 
 /** `code`: of the record, where the answer is not the origin's. */

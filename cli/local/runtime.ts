@@ -36,7 +36,14 @@ export interface Runtime {
   kill(): Promise<void>
 }
 
-const OBJECT_CLASSES = { LEDGER: 'Ledger', REPLAY: 'ReplayShard', REVOCATIONS: 'RevocationFeed' } as const
+const OBJECT_CLASSES = {
+  LEDGER: 'Ledger',
+  REPLAY: 'ReplayShard',
+  REVOCATIONS: 'RevocationFeed',
+  RELAYS: 'FeedRelay',
+  SESSION: 'SessionObject',
+  PEOPLE: 'PersonObject',
+} as const
 const STOP_MS = 2000
 const START_MS = 30_000
 

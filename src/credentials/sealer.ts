@@ -7,7 +7,7 @@ import type { RootSecret } from './root-secret.ts'
  */
 export interface Sealer {
   /** `generation.base64url(iv, ciphertext, tag)`, by the newest generation. */
-  seal(bytes: Uint8Array<ArrayBuffer>, context: string): Promise<string>
+  seal(bytes: Uint8Array, context: string): Promise<string>
   /** `undefined`: not sealed by us for this purpose and context, or by a generation that is gone. */
   open(sealed: string, context: string): Promise<Uint8Array<ArrayBuffer> | undefined>
 }

@@ -26,6 +26,8 @@ export interface Forwarded {
   readonly stripped: StrippedCarriers
   readonly body: RequestBody
   readonly assertion: string
+  /** Access token of a session that the origin is given; absent: none. */
+  readonly token?: string
   readonly requestId: string
   /** The client's address as the edge saw it. */
   readonly address: string | undefined
@@ -71,7 +73,7 @@ export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Prom
       discard(answering)
       return { status: 'failed', failure: 'timeout', detail: 'no response header in time' }
     }
-    return { status: 'answered', response: answerOf(response, requestId) }
+    return { status: 'answered', response: answerOf(response, requestId, stripped.cookies) }
   } catch (error) {
     if (capped.isOver()) return { status: 'too_large', maxBodyBytes: route.maxBodyBytes ?? 0 }
     return { status: 'failed', failure: 'unreachable', detail: error instanceof Error ? error.message : 'unknown' }
@@ -102,7 +104,7 @@ function discard(answering: Promise<Response>): void {
   )
 }
 
-function originHeaders({ request, target, stripped, assertion, requestId, address }: Forwarded): Headers {
+function originHeaders({ request, target, stripped, assertion, token, requestId, address }: Forwarded): Headers {
   const headers = new Headers()
   const nominated = connectionNominated(request.headers.get('connection'))
   for (const [name, value] of request.headers) {
@@ -120,6 +122,7 @@ function originHeaders({ request, target, stripped, assertion, requestId, addres
     `${address === undefined ? '' : `for=${forwardedNode(address)};`}host="${target.authority}";proto=${target.scheme}`,
   )
   headers.set('portcullis-assertion', assertion)
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
   headers.set('portcullis-request-id', requestId)
   return headers
 }
@@ -142,14 +145,24 @@ function forwardedNode(address: string): string {
 }
 
 /** The response may be changed: fields are added by `gateway.ts`. */
-function answerOf(response: Response, requestId: string): Response {
+function answerOf(response: Response, requestId: string, ownCookies: ReadonlySet<string>): Response {
   const { webSocket } = response
   const isUpgrade = webSocket !== null && webSocket !== undefined
   const answer = isUpgrade
     ? new Response(null, { status: 101, headers: response.headers, webSocket })
     : new Response(response.body, response)
   answer.headers.set('portcullis-request-id', requestId)
+  if (ownCookies.size > 0 && answer.headers.has('set-cookie')) keepOwnCookies(answer.headers, ownCookies)
   return answer
+}
+
+/** An origin that could set a cookie which is a credential here could sign a visitor in as somebody else (BF-7). */
+function keepOwnCookies(headers: Headers, ownCookies: ReadonlySet<string>): void {
+  const cookies = headers.getSetCookie()
+  const kept = cookies.filter((cookie) => !ownCookies.has((cookie.split(/[=;]/u, 1)[0] ?? '').trim()))
+  if (kept.length === cookies.length) return
+  headers.delete('set-cookie')
+  for (const cookie of kept) headers.append('set-cookie', cookie)
 }
 
 interface CappedBody {

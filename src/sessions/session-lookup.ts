@@ -12,9 +12,9 @@ export type FoundSession =
 
 /** Sessions as the `session` scheme and the origin ask for them. */
 export interface SessionLookup {
-  /** By the value of the cookie. */
-  find(cookie: string, now: number): Promise<FoundSession>
-  /** The access token of a session that `find` gave, refreshed ahead of its end. `undefined`: it has none that an origin may have. */
+  /** By the value of the cookie. Never rejects. */
+  findByCookie(cookie: string, now: number): Promise<FoundSession>
+  /** The access token of a session, by its id, refreshed ahead of its end. `undefined`: it has none that an origin may have. */
   accessToken(
     id: string,
     now: number,

@@ -5,10 +5,11 @@ import { describe, expect, test } from 'vitest'
 /** Highest first: a file imports from its own layer and below (docs/architecture.md, "The house"). */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'portcullis.ts', 'testing'],
-  ['gate.ts'],
-  ['gateway.ts', 'passage.ts', 'control'],
+  ['gate.ts', 'sign-in.ts', 'session-api.ts', 'session-class.ts'],
+  ['gateway.ts', 'passage.ts', 'request-checks.ts', 'environment.ts', 'control', 'identity'],
   ['insight', 'origin', 'limits', 'policy'],
   ['schemes'],
+  ['sessions'],
   ['credentials', 'replay', 'revocation', 'directory'],
   ['http', 'bindings.ts'],
 ]

@@ -18,7 +18,7 @@ export function createSessionAuthenticator(config: SessionSchemeConfig, { sessio
     const { target, request, now } = context
     if (isForgeable(request, `${target.scheme}://${target.authority}`)) return { status: 'rejected', reason: 'cross_site' }
     if (sessions === undefined) return { status: 'unavailable', reason: 'session_unavailable', detail: 'this gate has no sessions' }
-    const found = await sessions.find(cookie, now)
+    const found = await sessions.findByCookie(cookie, now)
     switch (found.status) {
       case 'active':
         return admit(found.session, target.authority)
