@@ -1,6 +1,5 @@
 import { array, assert, asyncProperty, boolean, constantFrom, integer, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PERMIT_LIFE_MS } from '../../src/limits/account.ts'
 import { createLimiter } from '../../src/limits/leased-limiter.ts'
 import { emptyBooks, grantAll, refundOne } from '../../src/limits/ledger.ts'
 import type { LedgerCalls } from '../../src/limits/ledger-calls.ts'
@@ -124,7 +123,7 @@ describe.each(modes)('a concurrency limit that is %s', (consistency) => {
           for (let sent = 0; sent < starts; sent += 1) await start(isolate)
         }
         clock.fate = 'answered'
-        clock.at += HOLD_MS + PERMIT_LIFE_MS
+        clock.at += HOLD_MS + LEASE_MS
         const flights = []
         for (let sent = 0; sent < count; sent += 1) flights.push(await start(sent % SKEWS.length))
         expect(flights).not.toContain(undefined)
