@@ -51,7 +51,7 @@ export function createAdminApi(parts: AdminApiParts): Hono {
         extensions: { errors: parsed.errors },
       })
     try {
-      const appended = await within(feed().append(parsed.entries, at), CALL_MS, 'the revocation feed')
+      const appended = await within(feed().append(parsed.entries), CALL_MS, 'the revocation feed')
       const inForce = await announceTo(parts, req.raw)
       return json(201, { ...inForce, revocations: appended.map(describe) })
     } catch {

@@ -69,13 +69,13 @@ export class RevocationFeed extends DurableObject<Bindings> {
     void state.blockConcurrencyWhile(async () => this.#open())
   }
 
-  async append(entries: readonly NewEntry[], now: number): Promise<readonly Revocation[]> {
+  async append(entries: readonly NewEntry[]): Promise<readonly Revocation[]> {
     if (this.#count() + entries.length > MAX_ENTRIES) throw new Error('the revocation feed is full')
     const appended = this.ctx.storage.transactionSync(() => {
       this.#begin(entries.length)
       return entries.map((entry): Revocation => ({ sequence: this.#insert(entry), ...entry }))
     })
-    await this.#backUpLater(now)
+    await this.#backUpLater()
     return appended
   }
 
@@ -93,13 +93,15 @@ export class RevocationFeed extends DurableObject<Bindings> {
       const joined: NewEntry = { target, changed, expiresAt: end, reason }
       return { sequence: this.#insert(joined), ...joined }
     })
-    await this.#backUpLater(now)
+    await this.#backUpLater()
     return entry
   }
 
-  async #backUpLater(now: number): Promise<void> {
-    // Further entries do not put it off: under a steady stream the copy would never be written.
-    if (this.#backupAt === undefined || Date.now() - this.#backupAt >= ALARM_AGAIN_MS) {
+  /** By this object's clock: no caller's can put it off. */
+  async #backUpLater(): Promise<void> {
+    const now = Date.now()
+    // Further entries do not put it off: under a steady stream the copy would never be written. A clock that was set back does not either.
+    if (this.#backupAt === undefined || Math.abs(now - this.#backupAt) >= ALARM_AGAIN_MS) {
       const backupAt = now + BACKUP_DELAY_MS
       await this.ctx.storage.setAlarm(backupAt)
       this.#backupAt = backupAt

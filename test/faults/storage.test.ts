@@ -58,18 +58,18 @@ describe('the disk of an object is full', () => {
     const entries = ['a', 'b'].map((id) => ({ target: { type: 'key' as const, id }, expiresAt: FAR, reason: 'leaked' }))
     await stub.status()
     const failed = await runInDurableObject(stub, async (feed, { storage }) =>
-      whileFull(storage, async () => Promise.allSettled([feed.append(entries, FAR)])),
+      whileFull(storage, async () => Promise.allSettled([feed.append(entries)])),
     )
     expect(rejected(failed)).toBe(1)
     expect((await stub.status()).entries).toBe(0)
-    expect(await stub.append(entries, FAR)).toHaveLength(2)
+    expect(await stub.append(entries)).toHaveLength(2)
   })
 })
 
 describe('an alarm', () => {
   test('of the feed that failed until the platform gives it up is set anew: the second copy comes once KV is back', async () => {
     const stub = REVOCATIONS.getByName('alarm')
-    await stub.append([{ target: { type: 'key', id: 'a' }, expiresAt: FAR, reason: 'leaked' }], FAR)
+    await stub.append([{ target: { type: 'key', id: 'a' }, expiresAt: FAR, reason: 'leaked' }])
     const kv = vi.spyOn(BACKUP, 'put').mockRejectedValue(new Error('KV is down'))
     try {
       await runInDurableObject(stub, async (feed, { storage }) => {

@@ -27,7 +27,7 @@ test('an isolate that holds only the beginning of the feed asks for the names of
   const make = async () => issueKey(root, 'api', { consumer: 'acme' }, NOW)
   const [good, revoked, off, address] = [await make(), await make(), await make(), '192.0.2.7']
   const entry = (target: Parameters<typeof feed.append>[0][number]['target']) => ({ target, expiresAt: LATER, reason: 'leaked' })
-  await feed.append([entry({ type: 'key', id: revoked.id }), entry({ type: 'address', id: address })], NOW)
+  await feed.append([entry({ type: 'key', id: revoked.id }), entry({ type: 'address', id: address })])
   await feed.change({ target: { type: 'key', id: off.id }, patch: { disabled: true }, expiresAt: LATER, reason: 'off' }, NOW)
   let canLookUp = true
   const namespace = {

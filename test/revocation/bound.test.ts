@@ -181,7 +181,7 @@ describe('the bound over a real object and a real cache', () => {
     for (let step = 0; step < 200; step += 1) {
       now = NOW + step * POLL_MS
       if (step % 37 === 10) {
-        await stub.append([{ target: { type: 'key', id: `k${step}` }, expiresAt: NOW * 2, reason: 'leaked' }], now)
+        await stub.append([{ target: { type: 'key', id: `k${step}` }, expiresAt: NOW * 2, reason: 'leaked' }])
         revokedAt.set(`k${step}`, now)
       }
       for (const revocations of isolates) {

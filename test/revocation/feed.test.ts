@@ -16,10 +16,10 @@ const feedOf = () => REVOCATIONS.getByName(crypto.randomUUID())
 describe('RevocationFeed', () => {
   test('eviction between two calls forgets nothing, and positions stay good', async () => {
     const feed = feedOf()
-    await feed.append([entryOf('a')], NOW)
+    await feed.append([entryOf('a')])
     const { position } = await feed.since(undefined)
     await evictDurableObject(feed)
-    await feed.append([entryOf('b')], NOW)
+    await feed.append([entryOf('b')])
     expect((await feed.since(position)).entries.map(({ target }) => target.id)).toEqual(['b'])
     expect((await feed.since(undefined)).entries.map(({ sequence }) => sequence)).toEqual([1, 2])
   })
@@ -30,13 +30,13 @@ describe('RevocationFeed', () => {
     { sequence: 0, mark: '' },
   ])('a position that the feed never gave reads everything: %j', async (position) => {
     const feed = feedOf()
-    await feed.append([entryOf('a')], NOW)
+    await feed.append([entryOf('a')])
     expect(await feed.since(position)).toMatchObject({ from: 0, entries: [{ sequence: 1 }] })
   })
 
   test('lost storage comes back from the second copy, and is read anew', async () => {
     const feed = feedOf()
-    await feed.append([entryOf('kept')], NOW)
+    await feed.append([entryOf('kept')])
     await runDurableObjectAlarm(feed)
     const { position } = await feed.since(undefined)
     await runInDurableObject(feed, async (_object, { storage }) => storage.deleteAll())
@@ -49,19 +49,16 @@ describe('RevocationFeed', () => {
 
   test('the alarm forgets what has expired, and a sequence is never used again', async () => {
     const feed = feedOf()
-    await feed.append([entryOf('over', 1)], NOW)
+    await feed.append([entryOf('over', 1)])
     await runDurableObjectAlarm(feed)
     expect(await feed.status()).toMatchObject({ entries: 0 })
-    const [next] = await feed.append([entryOf('next')], NOW)
+    const [next] = await feed.append([entryOf('next')])
     expect(next?.sequence).toBe(2)
   })
 
   test('a long feed is handed out in pages', async () => {
     const feed = feedOf()
-    await feed.append(
-      Array.from({ length: PAGE_ENTRIES + 1 }, (_, index) => entryOf(`k${index}`)),
-      NOW,
-    )
+    await feed.append(Array.from({ length: PAGE_ENTRIES + 1 }, (_, index) => entryOf(`k${index}`)))
     const first = await feed.since(undefined)
     expect([first.entries.length, first.hasMore]).toEqual([PAGE_ENTRIES, true])
     const second = await feed.since(first.position)
@@ -80,9 +77,9 @@ describe('RevocationFeed', () => {
     })
     await evictDurableObject(feed)
     expect(await feed.status()).toEqual({ entries: 999_999, latest: 999_999 })
-    await expect((async () => feed.append([entryOf('one'), entryOf('two')], LATER))()).rejects.toThrow('full')
-    await feed.append([entryOf('one')], LATER)
-    await expect((async () => feed.append([entryOf('two')], LATER))()).rejects.toThrow('full')
+    await expect((async () => feed.append([entryOf('one'), entryOf('two')]))()).rejects.toThrow('full')
+    await feed.append([entryOf('one')])
+    await expect((async () => feed.append([entryOf('two')]))()).rejects.toThrow('full')
     await evictDurableObject(feed)
     expect(await feed.status()).toEqual({ entries: 1_000_000, latest: 1_000_000 })
   })

@@ -1,12 +1,11 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
 import { createRevocationsOf } from '../../src/revocation/feed-client.ts'
 import type { RevocationFeed } from '../../src/revocation/feed-object.ts'
 import { createTestShare, keyOf } from '../support/feed.ts'
 
-/** No alarm goes off by itself. */
 const FAR = Date.UTC(2036, 0, 1)
 const { REVOCATIONS } = env as unknown as Bindings
 type Feed = DurableObjectStub<RevocationFeed>
@@ -15,10 +14,7 @@ const TABLES = ['opened', 'entries', 'runs', 'total', 'chunks', 'replaced', 'sql
 
 const feedOf = (): Feed => REVOCATIONS.getByName(crypto.randomUUID())
 const revoke = async (feed: Feed, ...ids: readonly string[]): Promise<void> => {
-  await feed.append(
-    ids.map((id) => ({ target: { type: 'key', id } as const, expiresAt: FAR * 2, reason: 'leaked' })),
-    FAR,
-  )
+  await feed.append(ids.map((id) => ({ target: { type: 'key', id } as const, expiresAt: FAR * 2, reason: 'leaked' })))
 }
 const idsOf = async (feed: Feed): Promise<string[]> => (await feed.since(undefined)).entries.map(({ target }) => target.id)
 const alarm = async (feed: Feed): Promise<void> => runInDurableObject(feed, async (object: RevocationFeed) => object.alarm())
@@ -39,6 +35,10 @@ async function setBack(feed: Feed, tables: Tables): Promise<void> {
   })
   await evictDurableObject(feed)
 }
+
+// The objects' clock is so far ahead that no alarm goes off by itself.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2035, 0, 1) }))
+afterEach(() => void vi.useRealTimers())
 
 describe('the storage of the feed is set back to an earlier time', () => {
   test('a reader that was further reads from the start, and misses nothing that took the same numbers', async () => {
