@@ -31,7 +31,9 @@ export interface Lease {
 }
 
 /** How long the ledger waits for a lease to be settled. */
-export const LEASE_LIFE_MS = 10_000
+export const LEASE_LIFE_MS = 20_000
+/** The same of permits, which others wait for: until its last request begins. */
+export const PERMIT_LIFE_MS = 10_000
 /** Nobody knows when a permit comes back: a second later it is worth asking again. */
 const PERMIT_WAIT_MS = 1000
 /** When a balance is forgotten: a time that the platform's alarms can hold. */

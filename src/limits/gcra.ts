@@ -13,7 +13,7 @@ export interface RateStanding {
 /** Sums of fractions of a millisecond are off by less than this; far less than any interval that matters. */
 const ROUNDING_MS = 0.01
 
-const intervalOf = ({ count, seconds }: Rate): number => (seconds * 1000) / count
+export const intervalOf = ({ count, seconds }: Rate): number => (seconds * 1000) / count
 
 /** The state after `amount` more requests; a negative amount gives back. */
 export function advance(rate: Rate, arrivesAt: number, amount: number, now: number): number {

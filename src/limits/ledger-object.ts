@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
-import type { Account, Books } from './account.ts'
+import type { Books } from './account.ts'
+import { KEEP_MS, openJournal, type Entry, type Journal, type Row } from './journal.ts'
 import {
   addCredits,
   balanceOf,
@@ -14,7 +15,7 @@ import {
 } from './ledger.ts'
 import type { LimitPolicy } from './limiter.ts'
 
-interface Row extends Record<string, SqlStorageValue> {
+interface StoredRow extends Record<string, SqlStorageValue> {
   readonly name: string
   readonly account: string
 }
@@ -36,46 +37,45 @@ const KEY_LIFE_MS = 400 * 86_400_000
 
 /**
  * What one subject has spent and been lent. Deciding and writing are one synchronous step, so no other call comes in between; the
- * output gate holds the answer until the write is durable, so an eviction forgets nothing that was answered. All times are of this
- * object's own clock.
+ * output gate holds the answer until the write is durable. What is not written is covered by what is (src/limits/journal.ts), so an
+ * eviction forgets nothing that was answered. All times are of this object's own clock.
  */
 export class Ledger extends DurableObject<Bindings> {
   /** `undefined`: the table is not made or was dropped. */
-  #books: Books | undefined
+  #journal: Journal | undefined
   /** True where an alarm is set. */
   #hasAlarm = false
+  /** True where it is set for `flush`. */
+  #isFlushing = false
   /** The last answers by the id of their call. Without them (after a reset) what a repeated call asks for counts twice: never too few. */
   readonly #answers = new Map<string, LedgerAnswer>()
 
   async grant(request: LedgerRequest): Promise<LedgerAnswer> {
     const known = request.id === undefined ? undefined : this.#answers.get(request.id)
     if (known !== undefined) return known
-    const books = this.#open()
     const now = Date.now()
-    const answer = grantAll(books, request, now)
+    const journal = this.#open(now)
+    const answer = grantAll(journal.books, request, now)
     const touched = new Map([...request.asks, ...request.settled].map(({ limit }) => [limit.name, limit]))
-    const hasWritten = answer.status === 'granted' || request.settled.length > 0
     // Nothing is awaited before this point: spending and alarm are committed as one.
-    if (hasWritten) await this.#write(books, [...touched.values()], now)
+    await this.#write(journal, journal.note([...touched.values()], answer.status === 'granted' ? answer.grants : [], now), now)
     this.#remember(request.id, answer)
     return answer
   }
 
   async refund(receipts: readonly Receipt[]): Promise<void> {
-    const books = this.#open()
     const now = Date.now()
-    refundOne(books, receipts, now)
-    await this.#write(
-      books,
-      receipts.map(({ limit }) => limit),
-      now,
-    )
+    const journal = this.#open(now)
+    refundOne(journal.books, receipts, now)
+    const limits = new Map(receipts.map(({ limit }) => [limit.name, limit]))
+    await this.#write(journal, journal.note([...limits.values()], [], now), now)
   }
 
   /** Adds to a balance, once for each key. */
   async addCredits({ limit, credits, key }: TopUp): Promise<ToppedUp> {
-    const books = this.#open()
     const now = Date.now()
+    const journal = this.#open(now)
+    const { books } = journal
     const { sql } = this.ctx.storage
     const [known] = sql
       .exec<{ credits: number }>('select credits from top_ups where name = ? and key = ? and at > ?', limit.name, key, now - KEY_LIFE_MS)
@@ -83,7 +83,7 @@ export class Ledger extends DurableObject<Bindings> {
     if (known !== undefined)
       return known.credits === credits ? { status: 'repeated', balance: balanceOf(books, limit, now) } : { status: 'conflict' }
     const balance = addCredits(books, limit, credits, now)
-    await this.#write(books, [limit], now, () => {
+    await this.#write(journal, journal.note([limit], [], now), now, () => {
       sql.exec('delete from top_ups where at <= ?', now - KEY_LIFE_MS)
       sql.exec('insert into top_ups (name, key, credits, at) values (?, ?, ?, ?)', limit.name, key, credits, now)
     })
@@ -91,34 +91,44 @@ export class Ledger extends DurableObject<Bindings> {
   }
 
   async balance(limit: LimitPolicy): Promise<Balance> {
-    return balanceOf(this.#open(), limit, Date.now())
+    const now = Date.now()
+    return balanceOf(this.#open(now).books, limit, now)
   }
 
   /** Forgets the subject when nothing of it matters any more: an object without storage costs nothing. */
   override async alarm(): Promise<void> {
-    this.#open()
+    const now = Date.now()
+    const journal = this.#open(now)
+    const flushAt = journal.flushAt()
+    if (flushAt !== undefined && flushAt > now) {
+      await this.ctx.storage.setAlarm(flushAt)
+      return
+    }
+    this.#isFlushing = false
+    await this.#write(journal, journal.flush(now), now)
     const { last } = this.ctx.storage.sql.exec<{ last: number | null }>('select max(drop_at) as last from accounts').one()
-    if (last !== null && last > Date.now()) {
+    if (last !== null && last > now) {
       await this.ctx.storage.setAlarm(last)
       return
     }
-    this.#books = undefined
+    this.#journal = undefined
     this.#hasAlarm = false
     await this.ctx.storage.deleteAll()
   }
 
-  #open(): Books {
-    if (this.#books !== undefined) return this.#books
+  #open(now: number): Journal {
+    if (this.#journal !== undefined) return this.#journal
     const { sql } = this.ctx.storage
     sql.exec('create table if not exists accounts (name text primary key, account text not null, drop_at integer not null) without rowid')
     sql.exec(
       'create table if not exists top_ups (name text, key text, credits integer not null, at integer not null, primary key (name, key)) without rowid',
     )
-    const rows = sql.exec<Row>('select name, account from accounts').toArray()
+    const rows = sql.exec<StoredRow>('select name, account from accounts').toArray()
     // An object that has accounts has its alarm too: both are always written together.
     this.#hasAlarm = rows.length > 0
-    this.#books = new Map(rows.map(({ name, account }) => [name, JSON.parse(account) as Account]))
-    return this.#books
+    const entries = rows.map(({ name, account }) => [name, JSON.parse(account) as Entry] as const)
+    this.#journal = openJournal(entries, now)
+    return this.#journal
   }
 
   #remember(id: string | undefined, answer: LedgerAnswer): void {
@@ -129,25 +139,34 @@ export class Ledger extends DurableObject<Bindings> {
   }
 
   /** `also`: what is written or not together with it. */
-  async #write(books: Books, limits: readonly LimitPolicy[], now: number, also?: () => void): Promise<void> {
-    const dropAt = Math.ceil(settledAt(books, limits, now))
+  async #write(journal: Journal, rows: readonly Row[], now: number, also?: () => void): Promise<void> {
+    if (rows.length === 0) return
+    const dropAt = dropTime(journal.books, rows, now)
     const { storage } = this.ctx
     try {
       storage.transactionSync(() => {
         also?.()
-        for (const { name } of limits) {
-          const account = books.get(name)
-          if (account === undefined) continue
-          const text = JSON.stringify(account)
-          storage.sql.exec('insert or replace into accounts (name, account, drop_at) values (?, ?, ?)', name, text, dropAt)
+        for (const { limit, entry } of rows) {
+          const text = JSON.stringify(entry)
+          storage.sql.exec('insert or replace into accounts (name, account, drop_at) values (?, ?, ?)', limit.name, text, dropAt)
         }
       })
-      if (!this.#hasAlarm) await storage.setAlarm(dropAt)
+      const flushAt = journal.flushAt()
+      const alarmAt = flushAt !== undefined && !this.#isFlushing ? flushAt : this.#hasAlarm ? undefined : dropAt
+      this.#isFlushing ||= flushAt !== undefined
       this.#hasAlarm = true
+      if (alarmAt !== undefined) await storage.setAlarm(alarmAt)
     } catch (error) {
       // What was not written counts for nobody: the next call reads what is there.
-      this.#books = undefined
+      this.#journal = undefined
+      this.#isFlushing = false
+      this.#hasAlarm = false
       throw error
     }
   }
+}
+
+function dropTime(books: Books, rows: readonly Row[], now: number): number {
+  const limits = rows.map(({ limit }) => limit)
+  return Math.ceil(settledAt(books, limits, now)) + KEEP_MS
 }

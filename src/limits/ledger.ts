@@ -1,13 +1,20 @@
-import { FOREVER_MS, LEASE_LIFE_MS, standOf, type Account, type Books, type Lease } from './account.ts'
-import { advance, giveBack } from './gcra.ts'
+import { FOREVER_MS, LEASE_LIFE_MS, PERMIT_LIFE_MS, standOf, type Account, type Books, type Lease } from './account.ts'
+import type { Period } from './calendar-quota.ts'
+import { advance, giveBack, intervalOf } from './gcra.ts'
 import type { LimitPolicy, LimitState } from './limiter.ts'
 
 export const emptyBooks = (): Books => new Map()
 
 /** How long its holder may spend it, from when it sent the call, by its own clock; the rest is for the way back. */
-export const LEASE_USABLE_MS = 8000
+export const LEASE_USABLE_MS = 18_000
+/** The same of permits. */
+const PERMIT_USABLE_MS = 8000
 /** Leases of one limit at a time; further holders get one request at a time. */
-export const MAX_LEASES = 1024
+export const MAX_LEASES = 4096
+/** Many holders of an empty bucket take turns no longer than this, in milliseconds. */
+const MAX_REST_MS = 8000
+/** What a turn is worth: this part of a burst. */
+const TURN_PART = 16
 export const MAX_GRANT = 100_000
 
 export interface LedgerRequest {
@@ -43,6 +50,8 @@ export interface Grant {
   readonly lease: string
   /** Milliseconds from when the call was sent. */
   readonly usableMs: number
+  /** Where that was less than half of what was asked for: how long many holders had better not ask again, in milliseconds; else 0. */
+  readonly restMs: number
   /** How the limit stands besides the grant. */
   readonly states: readonly LimitState[]
   readonly receipt: Receipt
@@ -66,6 +75,8 @@ export type LedgerAnswer =
       readonly states: readonly LimitState[]
       /** Until what is needed fits if nobody else spends, in milliseconds. */
       readonly waitMs: number
+      /** How long not to ask again, in milliseconds: others want the same. */
+      readonly restMs: number
     }
 
 /** Settles what has come back, then grants all that is asked for or nothing. `now` in milliseconds, by the ledger's clock. */
@@ -75,7 +86,9 @@ export function grantAll(books: Books, { holder, asks, settled }: LedgerRequest,
   const [refusing] = standings.flatMap(({ parts }) => parts).toSorted((one, other) => other.waitMs - one.waitMs)
   if (refusing !== undefined && refusing.waitMs > 0) {
     const states = standings.flatMap(({ parts }) => parts.map(({ state }) => state))
-    return { status: 'refused', state: refusing.state, states, waitMs: refusing.waitMs }
+    const { limit } = refusing.state
+    const restMs = restOf(limit, holdersOf(standOf(books, limit, now).account, holder))
+    return { status: 'refused', state: refusing.state, states, waitMs: refusing.waitMs, restMs }
   }
   return { status: 'granted', grants: asks.map((ask) => grantOne(books, ask, holder, now)) }
 }
@@ -83,7 +96,8 @@ export function grantAll(books: Books, { holder, asks, settled }: LedgerRequest,
 function grantOne(books: Books, { limit, mode, want, needed = 1 }: Ask, holder: string, now: number): Grant {
   const { account, period, available } = standOf(books, limit, now)
   const isShared = mode === 'lease' && account.leases.length < MAX_LEASES
-  const amount = isShared ? Math.max(needed, shareOf(account, holder, available, want)) : needed
+  const holders = holdersOf(account, holder)
+  const amount = isShared ? Math.max(needed, shareOf(holders, available, want)) : needed
   const lease = leaseOf(limit, mode, isShared, { id: shortName(), holder, amount, expiresAt: now })
   const after: Account = {
     ...account,
@@ -97,16 +111,23 @@ function grantOne(books: Books, { limit, mode, want, needed = 1 }: Ask, holder: 
     limit,
     amount,
     lease: lease?.id ?? '',
-    usableMs: Math.min(LEASE_USABLE_MS, period === undefined ? LEASE_USABLE_MS : period.endsAt - now),
+    usableMs: usableOf(limit, period, now),
+    restMs: isShared && amount * 2 < want ? restOf(limit, holders) : 0,
     states: standOf(books, limit, now).parts.map(({ state }) => state),
     receipt: receiptOf(limit, after, amount, lease),
   }
 }
 
+function usableOf({ concurrency }: LimitPolicy, period: Period | undefined, now: number): number {
+  const longest = concurrency === undefined ? LEASE_USABLE_MS : PERMIT_USABLE_MS
+  return period === undefined ? longest : Math.min(longest, period.endsAt - now)
+}
+
 /** A permit is lent even where it is spent at once: it comes back. */
 function leaseOf({ concurrency }: LimitPolicy, mode: Ask['mode'], isShared: boolean, granted: Lease): Lease | undefined {
   if (!isShared && concurrency === undefined) return undefined
-  const waitMs = (mode === 'lease' ? LEASE_LIFE_MS : 0) + (concurrency?.holdSeconds ?? 0) * 1000
+  const lifeMs = concurrency === undefined ? LEASE_LIFE_MS : PERMIT_LIFE_MS
+  const waitMs = (mode === 'lease' ? lifeMs : 0) + (concurrency?.holdSeconds ?? 0) * 1000
   return { ...granted, expiresAt: granted.expiresAt + waitMs }
 }
 
@@ -122,10 +143,24 @@ export function shortName(): string {
 }
 
 /** Half of what is there to one holder, an eighth where there are many: grants shrink as the budget empties and as more isolates come. */
-function shareOf({ leases }: Account, holder: string, available: number, want: number): number {
-  const holders = new Set([...leases.map((lease) => lease.holder), holder])
-  const share = Math.max(1, Math.floor(available / Math.min(8, 2 * holders.size)))
+function shareOf(holders: number, available: number, want: number): number {
+  const share = Math.max(1, Math.floor(available / Math.min(8, 2 * holders)))
   return Math.min(Math.max(1, Math.floor(want)), share, MAX_GRANT)
+}
+
+/** Those that have been lent something, and who asks. What an eviction lost has no holder. */
+function holdersOf({ leases }: Account, holder: string): number {
+  return new Set([...leases.map((lease) => lease.holder), holder, '']).size - 1
+}
+
+/**
+ * An empty bucket is left alone for up to a second, so that a flood makes no call for every single request that flows off; with many
+ * holders until each could have had its turn. Nothing of the rate is lost: even of a few that all come back the bucket is half full.
+ */
+function restOf({ rate }: LimitPolicy, holders: number): number {
+  if (rate === undefined) return 0
+  const turnMs = Math.floor(rate.burst / TURN_PART) * intervalOf(rate)
+  return Math.max(Math.min(1000, (rate.burst * intervalOf(rate)) / 2), Math.min(MAX_REST_MS, holders * turnMs))
 }
 
 function settle(books: Books, { limit, lease: id, unspent, kept = 0 }: Settlement, now: number): void {

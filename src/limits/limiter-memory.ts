@@ -28,6 +28,15 @@ export interface LimiterMemory {
   refusalOf(charge: Charge, now: number): { readonly state: LimitState; readonly waitMs: number } | undefined
 }
 
+interface Refusal {
+  readonly since: number
+  readonly until: number
+  readonly cost: number
+  readonly state: LimitState
+}
+/** For a request from before it, the ledger is asked: the clock may have been set back. */
+const isInForce = ({ since, until }: Refusal, now: number): boolean => since <= now && now < until
+
 const MAX_REMEMBERED = 10_000
 const MAX_TRIED = 8
 /** Longest that a refusal is repeated from memory, in milliseconds. */
@@ -41,7 +50,7 @@ export function createMemory(): LimiterMemory {
   const purses = new Map<string, Purse>()
   const pools = new Map<string, PermitPool>()
   const books = new Map<string, Books>()
-  const refusals = new Map<string, { readonly until: number; readonly cost: number; readonly state: LimitState }>()
+  const refusals = new Map<string, Refusal>()
   let holder: string | undefined
   /** Made within a request: there is no randomness before one. */
   const nameOfHolder = (): string => (holder ??= shortName())
@@ -93,11 +102,12 @@ export function createMemory(): LimiterMemory {
     remember(charge, { state, waitMs, restMs }, now) {
       const known = refusals.get(keyOf(charge))
       // What refuses fewer refuses more.
-      if (known !== undefined && known.until > now && known.cost < charge.cost) return
+      if (known !== undefined && isInForce(known, now) && known.cost < charge.cost) return
       refusals.delete(keyOf(charge))
       keptOrMade(refusals, keyOf(charge), () => ({
         state,
         cost: charge.cost,
+        since: now,
         until: now + Math.min(rememberedMs(charge.limit), Math.floor(Math.max(waitMs, restMs))),
       }))
     },
@@ -110,8 +120,8 @@ export function createMemory(): LimiterMemory {
       if (purse?.has(now, charge.cost) === true) return undefined
       // No time brings credits back.
       const waitMs = charge.limit.credits === undefined ? found.until - now : Number.POSITIVE_INFINITY
-      if (found.until > now) return { state: found.state, waitMs }
-      refusals.delete(keyOf(charge))
+      if (isInForce(found, now)) return { state: found.state, waitMs }
+      if (found.until <= now) refusals.delete(keyOf(charge))
       return undefined
     },
   }

@@ -16,8 +16,11 @@ export interface Purse {
   putBack(spent: Spent): readonly Receipt[]
   /** The call that was on its way has brought nothing. */
   askedInVain(): void
-  /** A new lease; `now`: when the call for it was sent. */
-  add(grant: Grant, now: number): void
+  /**
+   * A new lease; `now`: when the call for it was sent. Returns how long to rest before asking again, in milliseconds: 0 as long as
+   * leases grow, as they do where isolates begin together.
+   */
+  add(grant: Grant, now: number): number
   /**
    * How much to ask for, by a call that is made now: what will be spent in a lease's time, as fast as the last one was spent.
    * No more than `needed` (by default 1) while another call is on its way: what many ask for at once would be more than they spend.
@@ -54,7 +57,7 @@ const GROWTH = 8
 /** A shorter time says nothing of the pace, in milliseconds. */
 const MEASURED_MS = 500
 /** So much of a lease's worth is left: time to ask for the next one. */
-const LOW = 0.25
+const LOW = 0.125
 /** A lease of fewer is not worth a call before it has run out. */
 const MIN_RENEWED = 4
 const ASK_AGAIN_MS = 5000
@@ -67,6 +70,7 @@ export function createPurse(limit: LimitPolicy): Purse {
   const pace = createPace()
   /** The last lease of more than one. */
   let lent = 0
+  let isResting = false
   let askedAt = Number.NEGATIVE_INFINITY
   let known: { readonly states: readonly LimitState[]; readonly at: number } = { states: [], at: 0 }
 
@@ -121,12 +125,14 @@ export function createPurse(limit: LimitPolicy): Purse {
     askedInVain() {
       askedAt = Number.NEGATIVE_INFINITY
     },
-    add({ lease, amount, usableMs, states, receipt }, now) {
-      askedAt = Number.NEGATIVE_INFINITY
+    add({ lease, amount, usableMs, restMs, states, receipt }, now) {
+      isResting = restMs > 0 && (isResting || amount < lent)
+      askedAt = isResting ? now + restMs - ASK_AGAIN_MS : Number.NEGATIVE_INFINITY
       known = { states, at: now }
       if (amount > 1) lent = amount
       if (amount > 0 && lease !== '')
         held.push({ id: lease, granted: amount, receipt, left: amount, takers: 0, usableUntil: now + usableMs })
+      return isResting ? restMs : 0
     },
     wanted(now, needed = 1) {
       if (now - askedAt < ASK_AGAIN_MS) return needed

@@ -1,7 +1,8 @@
-import { array, assert, constantFrom, integer, property, record } from 'fast-check'
+import { array, assert, constantFrom, integer, oneof, property, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LEASE_LIFE_MS, type Books } from '../../src/limits/account.ts'
-import { emptyBooks, grantAll, refundOne } from '../../src/limits/ledger.ts'
+import { LEASE_LIFE_MS } from '../../src/limits/account.ts'
+import { openJournal, type Entry, type Row } from '../../src/limits/journal.ts'
+import { emptyBooks, grantAll, refundOne, type LedgerAnswer, type LedgerRequest, type Receipt } from '../../src/limits/ledger.ts'
 import type { LimitPolicy } from '../../src/limits/limiter.ts'
 import { createPurse, type Purse, type Spent } from '../../src/limits/purse.ts'
 import { limitOf } from '../support/limits.ts'
@@ -13,7 +14,7 @@ const SKEWS = [0, 7, -3600_000, 86_400_000, -3]
 const steps = array(
   record({
     isolate: integer({ min: 0, max: SKEWS.length - 1 }),
-    afterMs: constantFrom(0, 0, 0, 1, 10, 100, 500, 2000, 7999, 8000, 10_001),
+    afterMs: constantFrom(0, 0, 0, 1, 10, 100, 500, 2000, 9999, 17_999, 18_000, 20_001),
     requests: constantFrom(1, 1, 2, 5, 20, 100),
     /** At most what the limit admits at once. */
     cost: constantFrom(1, 1, 2, 3, 7, 50),
@@ -21,12 +22,43 @@ const steps = array(
     isGivenBack: constantFrom(false, false, false, true),
     /** What becomes of the next call: its answer comes, or is lost on the way; or the isolate has been evicted before it. */
     fate: constantFrom('answered', 'answered', 'answered', 'lost', 'evicted'),
+    /** What happens to the ledger's object before: it is evicted, or its alarm rings. */
+    ledger: constantFrom('stays', 'stays', 'stays', 'evicted', 'rings'),
   }),
   { maxLength: 60 },
 )
 
+/** A ledger of one limit with a disk. */
+function ledgerOf(limit: LimitPolicy) {
+  const disk = new Map<string, string>()
+  let rows = 0
+  const write = (written: readonly Row[]): void => {
+    rows += written.length
+    for (const { entry } of written) disk.set(limit.name, JSON.stringify(entry))
+  }
+  const open = (at: number) => openJournal(new Map([...disk].map(([name, entry]) => [name, JSON.parse(entry) as Entry])), at)
+  let journal = open(NOW)
+  return {
+    rows: () => rows,
+    grant(request: LedgerRequest, at: number): LedgerAnswer {
+      const answer = grantAll(journal.books, request, at)
+      write(journal.note([limit], answer.status === 'granted' ? answer.grants : [], at))
+      return answer
+    },
+    refund(receipts: readonly Receipt[], at: number): void {
+      refundOne(journal.books, receipts, at)
+      write(journal.note([limit], [], at))
+    },
+    happens(what: string, at: number): void {
+      if (what === 'evicted') journal = open(at)
+      if (what === 'rings') write(journal.flush(at))
+    },
+  }
+}
+type TestLedger = ReturnType<typeof ledgerOf>
+
 /** Plays the steps and gives the time and the cost of every request that was let in and not given back. */
-function play(limit: LimitPolicy, books: Books, moves: readonly Step[]): Passed[] {
+function play(limit: LimitPolicy, ledger: TestLedger, moves: readonly Step[]): Passed[] {
   const most = Math.min(limit.rate?.burst ?? Infinity, limit.quota?.count ?? Infinity)
   const purses: Purse[] = SKEWS.map(() => createPurse(limit))
   const passed: Passed[] = []
@@ -34,18 +66,18 @@ function play(limit: LimitPolicy, books: Books, moves: readonly Step[]): Passed[
   for (const { isolate, afterMs, requests, fate, isGivenBack, ...move } of moves) {
     const cost = Math.min(move.cost, most)
     at += afterMs
+    ledger.happens(move.ledger, at)
     if (fate === 'evicted') purses[isolate] = createPurse(limit)
     const purse = purses[isolate] ?? createPurse(limit)
     const now = at + (SKEWS[isolate] ?? 0)
     for (let sent = 0; sent < requests; sent += 1) {
       const call = { at, now, cost, holder: `i${isolate}`, isLost: fate === 'lost' }
-      const spent = purse.has(now, cost) ? [purse.spend(now, cost)] : ask(purse, limit, books, call)
+      const spent = purse.has(now, cost) ? [purse.spend(now, cost)] : ask(purse, limit, ledger, call)
       if (spent === undefined) continue
       expect(spent.reduce((sum, { amount }) => sum + amount, 0)).toBe(cost)
       if (!isGivenBack) passed.push({ at, cost })
       else
-        refundOne(
-          books,
+        ledger.refund(
           spent.flatMap((one) => purse.putBack(one)),
           at,
         )
@@ -64,18 +96,18 @@ interface Call {
   readonly isLost: boolean
 }
 /** What is there is taken out, and the rest asked for. */
-function ask(purse: Purse, limit: LimitPolicy, books: Books, { at, now, cost, holder, isLost }: Call): Spent[] | undefined {
+function ask(purse: Purse, limit: LimitPolicy, ledger: TestLedger, { at, now, cost, holder, isLost }: Call): Spent[] | undefined {
   const settled = purse.takeSettled(now)
   const taken = purse.take(now, cost)
   const needed = cost - taken.amount
-  const answer = grantAll(books, { holder, asks: [{ limit, mode: 'lease', want: purse.wanted(now, needed), needed }], settled }, at)
+  const answer = ledger.grant({ holder, asks: [{ limit, mode: 'lease', want: purse.wanted(now, needed), needed }], settled }, at)
   purse.endTaking(taken)
   if (answer.status === 'granted' && !isLost && answer.grants[0] !== undefined) {
     purse.add(answer.grants[0], now)
     return [taken, purse.spend(now, needed)]
   }
   purse.askedInVain()
-  refundOne(books, purse.putBack(taken), at)
+  ledger.refund(purse.putBack(taken), at)
   return undefined
 }
 
@@ -91,6 +123,7 @@ interface Step {
   readonly cost: number
   readonly isGivenBack: boolean
   readonly fate: string
+  readonly ledger: string
 }
 
 const sumOf = (passed: readonly Passed[]): number => passed.reduce((sum, { cost }) => sum + cost, 0)
@@ -99,13 +132,13 @@ describe('leases, whatever isolates do', () => {
   test('over any window W at most burst + rate × (W + life) pass', () => {
     assert(
       property(
-        integer({ min: 1, max: 50 }),
-        integer({ min: 1, max: 20 }),
         integer({ min: 1, max: 200 }),
+        integer({ min: 1, max: 20 }),
+        integer({ min: 1, max: 400 }),
         steps,
         (count, seconds, burst, moves) => {
           const limit = limitOf({ name: 'l', rate: { count, seconds, burst }, chargeOn: 'request' })
-          const passed = play(limit, emptyBooks(), moves)
+          const passed = play(limit, ledgerOf(limit), moves)
           let beyond = Number.NEGATIVE_INFINITY
           for (const [first, from] of passed.entries()) {
             let sum = 0
@@ -123,9 +156,9 @@ describe('leases, whatever isolates do', () => {
 
   test('a quota is never exceeded', () => {
     assert(
-      property(integer({ min: 1, max: 200 }), steps, (count, moves) => {
+      property(oneof(integer({ min: 1, max: 200 }), integer({ min: 2048, max: 10_000 })), steps, (count, moves) => {
         const limit = limitOf({ name: 'l', quota: { count, period: 'day' }, chargeOn: 'request' })
-        const passed = play(limit, emptyBooks(), moves)
+        const passed = play(limit, ledgerOf(limit), moves)
         const days = Map.groupBy(passed, ({ at }) => Math.floor(at / 86_400_000))
         for (const ofDay of days.values()) expect(sumOf(ofDay)).toBeLessThanOrEqual(count)
       }),
@@ -145,6 +178,7 @@ describe('leases, whatever isolates do', () => {
           cost,
           isGivenBack,
           fate: 'answered',
+          ledger: 'stays',
         }))
         const rest = Array.from({ length: 30 }, () => ({
           isolate: 0,
@@ -153,8 +187,9 @@ describe('leases, whatever isolates do', () => {
           cost: 1,
           isGivenBack: false,
           fate: 'answered',
+          ledger: 'stays',
         }))
-        expect(sumOf(play(limit, emptyBooks(), [...first, ...rest]))).toBe(count)
+        expect(sumOf(play(limit, ledgerOf(limit), [...first, ...rest]))).toBe(count)
       }),
       { numRuns: 60 },
     )
