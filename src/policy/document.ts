@@ -131,6 +131,9 @@ export const revocationSchema = closed({
   graceSeconds: v.optional(
     whole(0, 300, 'How much longer what was known counts while the feed cannot be read, in seconds. Default 0: then 503.'),
   ),
+  relays: v.optional(
+    whole(1, 16, 'Objects that read the feed for all isolates. Default: 4 on workers.dev, where data centres have no cache, else none.'),
+  ),
 })
 const rootExtensionEntries = {
   origins: v.optional(named(originSchema, NAME, 'an origin')),

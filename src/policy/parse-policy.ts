@@ -226,7 +226,11 @@ function readExtension(
     plans: plans.values,
     consumers: parts['consumers'] === undefined ? undefined : consumers.values,
     unknownPaths: head?.unknownPaths ?? ('not-found' as const),
-    revocation: { boundSeconds: revocation?.boundSeconds ?? 5, graceSeconds: revocation?.graceSeconds ?? 0 },
+    revocation: {
+      boundSeconds: revocation?.boundSeconds ?? 5,
+      graceSeconds: revocation?.graceSeconds ?? 0,
+      ...present('relays', revocation?.relays),
+    },
     defaults: parts['defaults'] === undefined ? {} : defaults,
     providers,
     sessions: parseSessions(sessions ?? {}, pointerTo(ROOT, 'sessions'), reading),

@@ -20,7 +20,7 @@ export interface Policy {
   readonly consumers: readonly ConsumerConfig[] | undefined
   readonly routes: readonly Route[]
   /** How long a revocation may take everywhere, and how much longer while the feed cannot be read. */
-  readonly revocation: { readonly boundSeconds: number; readonly graceSeconds: number }
+  readonly revocation: { readonly boundSeconds: number; readonly graceSeconds: number; readonly relays?: number }
   readonly identityProviders: readonly IdentityProviderConfig[]
   readonly sessions: SessionsConfig
 }

@@ -1,9 +1,9 @@
-import type { RootSecret } from '../credentials/root-secret.ts'
 import { within } from '../http/object-call.ts'
-import { createFeedShare, type FeedHead, type FeedShare } from './feed-share.ts'
+import type { FeedHead, FeedShare } from './feed-share.ts'
 import { FEED_NAME, FIRST_PAGE_BYTES, type FeedPage, type FeedPosition } from './feed.ts'
 import type { RevocationFeed } from './feed-object.ts'
 import { createHeldFeed, type HeldFeed } from './held-feed.ts'
+import { shareOf, type ShareOptions } from './share-choice.ts'
 import { createLookedUp, type LookUp } from './looked-up.ts'
 import type { Defer, Revocations, RevocationSnapshot } from './revocations.ts'
 
@@ -43,11 +43,11 @@ export interface RevocationsOptions {
 /** The feed as one isolate knows it, over the `RevocationFeed` object and the cache of its data centre. */
 export function createRevocations(
   namespace: DurableObjectNamespace<RevocationFeed>,
-  { rootSecret, ...options }: Omit<RevocationsOptions, 'share' | 'random' | 'lookUp'> & { readonly rootSecret: RootSecret },
+  options: Omit<RevocationsOptions, 'share' | 'random' | 'lookUp'> & ShareOptions,
 ): Revocations {
   const read: ReadFeed = async (position, maxBytes) => namespace.getByName(FEED_NAME).since(position, maxBytes)
   const lookUp: LookUp = async (targets) => namespace.getByName(FEED_NAME).lookUp(targets)
-  return createRevocationsOf(read, { ...options, lookUp, share: createFeedShare(rootSecret), random: Math.random })
+  return createRevocationsOf(read, { ...options, lookUp, share: shareOf(options), random: Math.random })
 }
 
 /** What of a request a refresh needs. */

@@ -116,10 +116,7 @@ describe('a relay', () => {
 test('the relay object reads the feed object, and begins again after an eviction', async () => {
   const { RELAYS, REVOCATIONS } = env as unknown as Bindings
   const relay = RELAYS.getByName('relay-0')
-  await REVOCATIONS.getByName(FEED_NAME).append(
-    [{ target: { type: 'key', id: 'relayed' }, expiresAt: NOW * 2, reason: 'leaked' }],
-    Date.now(),
-  )
+  await REVOCATIONS.getByName(FEED_NAME).append([{ target: { type: 'key', id: 'relayed' }, expiresAt: NOW * 2, reason: 'leaked' }])
   for (const evicts of [false, true]) {
     if (evicts) await evictDurableObject(relay)
     const head = await relay.head(undefined, 1000)
