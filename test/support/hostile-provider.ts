@@ -123,7 +123,7 @@ export async function createHostileProvider(options: {
   }
 
   async function answer(path: string, init: RequestInit | undefined): Promise<Response> {
-    const body = new URLSearchParams(init?.body === undefined ? '' : await new Response(init.body).text())
+    const body = init?.body instanceof URLSearchParams ? init.body : new URLSearchParams()
     switch (path) {
       case '/.well-known/openid-configuration':
         return Response.json(ways.discovery?.(metadata) ?? metadata)
