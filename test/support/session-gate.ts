@@ -60,7 +60,12 @@ export function createIsolate({ now, policy = sessionPolicy(), bindings, origin 
   }
   const all = { ...(env as unknown as Bindings), SESSION: counted, ...VALUES, ...bindings } as unknown as Bindings
   const environment = readEnvironment(policy, all)
-  const revocations = createRevocations(all.REVOCATIONS, { ...environment.policy.revocation, rootSecret: environment.rootSecret, now })
+  const revocations = createRevocations(all.REVOCATIONS, {
+    ...environment.policy.revocation,
+    relays: { namespace: all.RELAYS, count: environment.policy.revocation.relays },
+    rootSecret: environment.rootSecret,
+    now,
+  })
   const sessions = sessionsOf(environment, all, revocations)
   if (sessions === undefined) throw new Error('the policy has no identity provider')
   const forwarded: Request[] = []
