@@ -21,12 +21,14 @@ export interface SimpleSamlOptions {
     readonly certificate: string
   }
   readonly encrypts: boolean
+  /** Default: any that is free. */
+  readonly port?: number
 }
 
 const WWW = '/usr/share/simplesamlphp/www'
 
-export async function startSimpleSaml({ folder, serviceProvider, encrypts }: SimpleSamlOptions): Promise<SimpleSaml> {
-  const port = await freePort()
+export async function startSimpleSaml({ folder, serviceProvider, encrypts, port: wanted }: SimpleSamlOptions): Promise<SimpleSaml> {
+  const port = wanted ?? (await freePort())
   const url = `http://127.0.0.1:${port}/`
   const entityId = `${url}saml2/idp/metadata.php`
   for (const name of ['metadata', 'data', 'log', 'temp', 'sessions']) mkdirSync(join(folder, name), { recursive: true })
