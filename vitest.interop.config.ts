@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** What needs programs of the system besides Node: curl, openssl, xmlsec1, python3 with libxml2. */
+/** What needs programs of the system besides Node: curl, openssl, chromium, xmlsec1, python3 with libxml2, SimpleSAMLphp. */
 export default defineConfig({
   test: {
     name: 'interop',

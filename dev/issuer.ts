@@ -15,6 +15,14 @@ export interface DemoIssuer {
   expiredToken(client: DemoClient, scope: string): Promise<string>
   stop(): Promise<void>
 }
+/** The gate as a client that signs people in. */
+export interface DemoRelyingParty {
+  readonly clientId: string
+  readonly keys: readonly object[]
+  readonly redirectUri: string
+  readonly signedOutUri: string
+  readonly backChannelLogoutUri: string
+}
 export interface DemoClient {
   readonly id: string
   readonly secret: string
@@ -31,6 +39,7 @@ export async function startIssuer(options: {
   readonly keysPath: string
   readonly audience: string
   readonly clients: readonly DemoClient[]
+  readonly relyingParty: DemoRelyingParty
 }): Promise<DemoIssuer> {
   const { server, port } = await listen(options.port)
   const url = `http://127.0.0.1:${port}`
@@ -118,22 +127,39 @@ async function signIn(start: string): Promise<string> {
 }
 
 function configurationOf(
-  { audience, clients }: { readonly audience: string; readonly clients: readonly DemoClient[] },
+  {
+    audience,
+    clients,
+    relyingParty,
+  }: { readonly audience: string; readonly clients: readonly DemoClient[]; readonly relyingParty: DemoRelyingParty },
   keys: readonly JWK[],
 ): Readonly<Record<string, unknown>> {
   return {
     jwks: { keys },
-    clients: clients.map(({ id, secret }) => ({
-      client_id: id,
-      client_secret: secret,
-      grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
-      response_types: ['code'],
-      redirect_uris: [REDIRECT_URI],
-      application_type: 'native',
-      id_token_signed_response_alg: 'ES256',
-    })),
-    scopes: ['openid', 'offline_access', ...SCOPES.split(' ')],
-    findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id, name: 'Demo User' }) }),
+    clients: [
+      gateClient(relyingParty),
+      ...clients.map(({ id, secret }) => ({
+        client_id: id,
+        client_secret: secret,
+        grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: [REDIRECT_URI],
+        application_type: 'native',
+        id_token_signed_response_alg: 'ES256',
+      })),
+    ],
+    scopes: ['openid', 'offline_access', 'profile', 'email', ...SCOPES.split(' ')],
+    claims: { profile: ['name', 'groups'], email: ['email', 'email_verified'] },
+    // ID tokens carry the claims: the gate needs no second call.
+    conformIdTokenClaims: false,
+    findAccount: (_context: unknown, id: string) => ({
+      accountId: id,
+      claims: () => ({ sub: id, name: 'Demo User', email: 'demo@example.com', email_verified: true, groups: ['staff', 'admins'] }),
+    }),
+    issueRefreshToken: (_context: unknown, client: { grantTypeAllowed(type: string): boolean }) => client.grantTypeAllowed('refresh_token'),
+    // Its own would not go to loopback addresses.
+    fetch: async (input: URL | string, { dispatcher: _none, ...init }: RequestInit & { readonly dispatcher?: unknown }) =>
+      fetch(input, init),
     ttl: { ClientCredentials: TOKEN_SECONDS, AccessToken: TOKEN_SECONDS, Grant: 86_400, Interaction: 600, Session: 86_400, IdToken: 3600 },
     cookies: { keys: [crypto.randomUUID()] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
@@ -141,6 +167,11 @@ function configurationOf(
       clientCredentials: { enabled: true },
       devInteractions: { enabled: true },
       dPoP: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true },
+      rpInitiatedLogout: { enabled: true },
+      backchannelLogout: { enabled: true },
+      revocation: { enabled: true },
+      userinfo: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => audience,
@@ -154,6 +185,26 @@ function configurationOf(
         }),
       },
     },
+  }
+}
+
+function gateClient({ clientId, keys, redirectUri, signedOutUri, backChannelLogoutUri }: DemoRelyingParty): object {
+  return {
+    client_id: clientId,
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: 'ES256',
+    jwks: { keys },
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    // Loopback without TLS is for native clients.
+    application_type: 'native',
+    redirect_uris: [redirectUri],
+    post_logout_redirect_uris: [signedOutUri],
+    backchannel_logout_uri: backChannelLogoutUri,
+    backchannel_logout_session_required: true,
+    id_token_signed_response_alg: 'ES256',
+    dpop_bound_access_tokens: true,
+    require_pushed_authorization_requests: true,
   }
 }
 

@@ -1,10 +1,11 @@
 import { styleText } from 'node:util'
 import type { Example } from './examples.ts'
+import type { SignInExample } from './sign-in.ts'
 
 /** What `npm start` shows: progress, then where everything is and what to try. Plain where it is no terminal. */
 export interface Screen {
   step(what: string): void
-  ready(places: Places, examples: readonly Example[], milliseconds: number): void
+  ready(places: Places, signIn: readonly SignInExample[], examples: readonly Example[], milliseconds: number): void
   stopping(why: string | undefined): void
   failed(message: string): void
 }
@@ -12,6 +13,7 @@ export interface Places {
   readonly gateway: string
   readonly tls: string
   readonly issuer: string
+  readonly saml: string
   readonly origin: string
   readonly admin: { readonly url: string }
   readonly log: string
@@ -29,7 +31,7 @@ export function createScreen(): Screen {
   const paint = (style: Style, text: string): string => (hasColor ? styleText(style, text, { validateStream: false }) : text)
   return {
     step: (what) => print(paint('dim', `  starting ${what} …`)),
-    ready(places, examples, milliseconds) {
+    ready(places, signIn, examples, milliseconds) {
       print()
       print(paint('bold', `Portcullis is up`) + paint('dim', ` after ${(milliseconds / 1000).toFixed(1)} s. Stop it with Ctrl-C.`))
       print()
@@ -38,6 +40,7 @@ export function createScreen(): Screen {
         ['Gate', places.tls, 'TLS, asks for client certificates'],
         ['Admin API', places.admin.url, 'guarded by an admin key'],
         ['Issuer', places.issuer, 'OpenID provider'],
+        ['SAML', places.saml, 'SAML identity provider'],
         ['Origin', places.origin, 'what is guarded: it echoes what it receives'],
         ['Decisions', places.log, 'one line each'],
         ['For scripts', places.demo, 'all of this, and every command below'],
@@ -45,6 +48,11 @@ export function createScreen(): Screen {
       const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
       for (const [name = '', url = '', note = ''] of rows)
         print(`  ${paint('bold', name.padEnd(widths[0] ?? 0))}  ${paint('cyan', url.padEnd(widths[1] ?? 0))}  ${paint('dim', note)}`)
+      print()
+      print(paint('bold', 'Sign in') + paint('dim', ' (open in a browser; name demo, password demo)'))
+      print()
+      const widest = Math.max(...signIn.map(({ name }) => name.length))
+      for (const { name, url } of signIn) print(`    ${name.padEnd(widest)}  ${paint('cyan', url)}`)
       print()
       print(paint('bold', 'Try it') + paint('dim', ' (each command can be pasted into another terminal, in this folder)'))
       for (const [layer, own] of Map.groupBy(examples, (example) => example.layer)) {

@@ -14,8 +14,9 @@ import { startIssuer } from './issuer.ts'
 import { freePort } from './listen.ts'
 import { startOrigin } from './origin.ts'
 import { createScreen } from './screen.ts'
+import { relyingPartyOf, signInExamples, startSamlSide } from './sign-in.ts'
 
-const PORTS = { gateway: 8787, tls: 8788, issuer: 8789, origin: 8790 } as const
+const PORTS = { gateway: 8787, tls: 8788, issuer: 8789, origin: 8790, saml: 8791 } as const
 const AUDIENCE = 'https://api.example.com'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const state = resolve(process.env['PORTCULLIS_STATE'] ?? join(root, '.portcullis'))
@@ -30,25 +31,30 @@ async function main(): Promise<void> {
   const acme = { id: 'acme-app', secret: keptSecret('acme-client') }
   const globex = { id: 'globex-app', secret: keptSecret('globex-client') }
 
+  const rootKey = loadRootKey({ environment: process.env, stateDirectory: state })
+  const rootSecret = parseRootSecret(rootKey.value, { gateway: 'portcullis', environment: 'local' })
+  const gatePort = await freePort(PORTS.gateway)
   screen.step('an OpenID provider, with a new signing key')
   const issuer = await startIssuer({
     port: PORTS.issuer,
     keysPath: join(folder, 'issuer-keys.json'),
     audience: AUDIENCE,
     clients: [acme, globex],
+    relyingParty: await relyingPartyOf(rootSecret, gatePort),
   })
+  screen.step('a SAML identity provider')
+  const saml = await startSamlSide({ port: PORTS.saml, gatePort, folder })
   screen.step('an origin that echoes what it receives')
   const origin = await startOrigin(PORTS.origin)
   screen.step('certificates of a demo authority')
   const certificates = await makeCertificates()
   screen.step('the gate, in the runtime of Cloudflare Workers')
-  const rootKey = loadRootKey({ environment: process.env, stateDirectory: state })
   const signingSecret = keptSecret('acme-signing')
   const log = openLog()
   const gate = await startLocalGate({
     policy: compiledPolicy(),
     stateDirectory: state,
-    port: await freePort(PORTS.gateway),
+    port: gatePort,
     log,
     tls: { ...certificates.tls, port: await freePort(PORTS.tls) },
     bindings: {
@@ -59,19 +65,19 @@ async function main(): Promise<void> {
       ISSUER: issuer.url,
       CA_SKI: certificates.keyIdentifier,
       ACME_SIGNING_SECRET: signingSecret,
+      ...saml.bindings,
     },
   })
   origin.trust(gate.url)
   const stopAll = async (): Promise<void> => {
-    await Promise.all([gate.stop(), issuer.stop(), origin.stop()])
+    await Promise.all([gate.stop(), issuer.stop(), saml.stop(), origin.stop()])
   }
   try {
     screen.step('fresh credentials')
-    const secret = parseRootSecret(rootKey.value, { gateway: 'portcullis', environment: 'local' })
     const make = async (options: KeyOptions): Promise<{ readonly key: string; readonly id: string }> =>
-      issueKey(secret, 'api', { expiresInSeconds: 86_400, ...options }, Date.now())
+      issueKey(rootSecret, 'api', { expiresInSeconds: 86_400, ...options }, Date.now())
     const admin = await issueKey(
-      secret,
+      rootSecret,
       'admin',
       { consumer: 'admin', scopes: ['revocations:write', 'status:read'], expiresInSeconds: 86_400 },
       Date.now(),
@@ -117,12 +123,15 @@ async function main(): Promise<void> {
       gateway: gate.url,
       tls: gate.tlsUrl ?? '',
       issuer: issuer.url,
+      saml: saml.url,
       origin: origin.url,
       admin: { url: `${gate.url}/.portcullis/admin/v1`, key: admin.key },
     }
-    writeDemo({ ...urls, examples })
+    const signIn = signInExamples(gatePort)
+    writeDemo({ ...urls, signIn, examples })
     screen.ready(
       { ...urls, log: readable(join(state, 'gate.log')), demo: readable(join(state, 'demo.json')) },
+      signIn,
       examples,
       Date.now() - started,
     )

@@ -17,12 +17,21 @@ export const ISSUER = 'https://idp.example.com'
 export const AUDIENCE = 'https://api.example.com'
 const SIGNING_SECRET = 'Yw9s2Qm7Lr4Tb6Xk1Zp8Hd3Nf5Vc0Jg2Ae7Ui4Oo6Rs'
 
+/** Nobody signs in by SAML where these are used: they only have to be there. */
+const SAML = {
+  SAML_URL: 'https://saml.example.com',
+  SAML_CERTIFICATE: 'MIIB',
+  SAML_OWN_CERTIFICATE: 'MIIB',
+  SAML_PRIVATE_KEY: 'not used',
+}
+
 /** Bindings of a gate on the demo policy. */
 export const VALUES = {
   ORDERS_ORIGIN: 'https://orders.internal.example',
   ISSUER,
   CA_SKI: '0'.repeat(40),
   ACME_SIGNING_SECRET: SIGNING_SECRET,
+  ...SAML,
   PORTCULLIS_ROOT_KEY: 'test:8yQm1vR5nZ3kX7wT2bL9cJ4hG6fD0sA-qWeRtYuIoP0',
   PORTCULLIS_GATEWAY: 'test',
   PORTCULLIS_ENVIRONMENT: 'test',
@@ -41,6 +50,7 @@ export function createOrdersGate({ origin, authority }: OrdersOptions = {}): Tes
       ISSUER,
       CA_SKI: authority?.ski.toLowerCase() ?? '0'.repeat(40),
       ACME_SIGNING_SECRET: SIGNING_SECRET,
+      ...SAML,
     },
     startAt: NOW,
     ...(origin === undefined ? {} : { origin }),
