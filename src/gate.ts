@@ -97,8 +97,13 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     dependencies,
   )
 
-  const signIn =
-    sessions === undefined ? undefined : createSignIn({ environment, sessions, replay, gateway, dependencies, now, log: overrides.log })
+  const authorizeOperator = async (
+    asked: Request,
+    scope: string,
+    lifetime: Pick<ExecutionContext, 'waitUntil'>,
+  ): Promise<Response | undefined> => gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime)
+  const parts = { environment, replay, gateway, bindings, authorizeOperator, dependencies, now, log: overrides.log }
+  const signIn = sessions === undefined ? undefined : createSignIn({ ...parts, sessions })
 
   /** Rare requests: the Hono app is made anew for each, so that it closes over nothing but this one. */
   const own = async (request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> => {
@@ -111,8 +116,7 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
       gateway: gatewayName,
       ...policy.revocation,
       now,
-      authorize: async (asked, scope) =>
-        gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime),
+      authorize: async (asked, scope) => authorizeOperator(asked, scope, lifetime),
       hasPlan: (name) => directory.plan(name) !== undefined,
       credits: {
         calls: createCreditCalls(bindings.LEDGER),

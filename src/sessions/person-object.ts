@@ -23,6 +23,7 @@ export interface Person {
 
 /** Sessions that one name may have at a time; one more ends the oldest. */
 export const MAX_SESSIONS = 100
+/** Identities that one person may have. */
 export const MAX_LINKED = 16
 /** Groups and scopes that are kept of those seen. */
 const MAX_SEEN = 256
@@ -78,26 +79,22 @@ export class PersonObject extends DurableObject<Bindings> {
     return this.#person()
   }
 
-  /**
-   * Says that this identity and another one are one person. Whoever calls has the proof. `undefined`: nobody signed in by this identity
-   * yet, or it has all the links it can have.
-   */
-  async link(other: string, id: string): Promise<Person | undefined> {
+  /** These identities and this one are one person, `id`. Whoever calls has the proof. Nobody who never signed in is linked. */
+  async link(others: readonly string[], id: string): Promise<void> {
     const person = this.#person()
-    if (person === undefined) return undefined
-    if (!person.linked.includes(other) && person.linked.length >= MAX_LINKED) return undefined
-    const linked = { ...person, id, linked: [...new Set([...person.linked, other])] }
-    this.#put(linked)
-    return linked
+    if (person !== undefined) this.#put({ ...person, id, linked: others.slice(0, MAX_LINKED) })
   }
 
-  /** Takes the link back; the identity becomes a person by itself again. */
-  async unlink(other: string): Promise<Person | undefined> {
+  /** These are no longer the same person as this one. */
+  async part(others: readonly string[]): Promise<void> {
     const person = this.#person()
-    if (person === undefined || !person.linked.includes(other)) return person
-    const alone = { ...person, id: crypto.randomUUID(), linked: person.linked.filter((name) => name !== other) }
-    this.#put(alone)
-    return alone
+    if (person !== undefined) this.#put({ ...person, linked: person.linked.filter((name) => !others.includes(name)) })
+  }
+
+  /** A person by itself again, and another one than before. */
+  async separate(): Promise<void> {
+    const person = this.#person()
+    if (person !== undefined && person.linked.length > 0) this.#put({ ...person, id: crypto.randomUUID(), linked: [] })
   }
 
   override async alarm(): Promise<void> {

@@ -1,7 +1,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import { personName } from '../../src/sessions/person-name.ts'
-import { MAX_LINKED, MAX_SESSIONS } from '../../src/sessions/person-object.ts'
+import { MAX_SESSIONS } from '../../src/sessions/person-object.ts'
 import { createIsolate } from '../support/session-gate.ts'
 import { PEOPLE, START } from '../support/sessions.ts'
 
@@ -59,18 +59,6 @@ describe('a person', () => {
   test('names of objects tell nothing, and no pair can be taken for another', async () => {
     expect(await personName('https://a.example', 'b')).toMatch(/^[0-9a-f]{64}$/u)
     expect(await personName('https://a.example', 'b')).not.toBe(await personName('https://a.exampl', 'eb'))
-  })
-  test('identities are linked by whoever has the proof, as many as may be, and parted again', async () => {
-    const one = person()
-    expect(await one.link('other', 'id-1')).toBeUndefined()
-    await one.add('s-1', END, START, seen)
-    const alone = await one.describe()
-    for (let number = 0; number < MAX_LINKED; number++) await one.link(`other-${number}`, 'id-1')
-    expect(await one.link('other-more', 'id-1')).toBeUndefined()
-    expect(await one.link('other-0', 'id-1')).toMatchObject({ id: 'id-1' })
-    const parted = await one.unlink('other-0')
-    expect(parted?.linked).toHaveLength(MAX_LINKED - 1)
-    expect([alone?.id, 'id-1']).not.toContain(parted?.id)
   })
   test('what is kept of groups and scopes is bounded', async () => {
     const one = person()
