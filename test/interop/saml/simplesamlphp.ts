@@ -85,7 +85,7 @@ export async function startSimpleSaml({ folder, serviceProvider, encrypts, port:
     'metadata',
   )
   const server = spawn(
-    'php',
+    '/usr/bin/php',
     ['-d', `session.save_path=${folder}/sessions`, '-d', 'error_reporting=0', '-S', `127.0.0.1:${port}`, '-t', WWW],
     {
       env: { ...process.env, SIMPLESAMLPHP_CONFIG_DIR: folder, PHP_CLI_SERVER_WORKERS: '2' },

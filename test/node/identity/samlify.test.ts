@@ -1,25 +1,13 @@
-import 'reflect-metadata'
-import * as x509 from '@peculiar/x509'
 import { IdentityProvider, SamlLib, ServiceProvider, setSchemaValidator } from 'samlify'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { begunOf, codeOf, createBench, ORIGIN, type Bench, type Begun } from '../../support/saml-provider.ts'
+import { identityOf } from './rsa-identity.ts'
 
 /** samlify as the identity provider: no code of ours is on its side. */
 setSchemaValidator({ validate: async () => 'not checked here' })
 const ENTITY_ID = 'https://idp.example.org/metadata'
 const RSA_SHA256 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256'
 const BINDING = 'urn:oasis:names:tc:SAML:2.0:bindings:'
-const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }
-
-async function identityOf(name: string): Promise<{ readonly privateKey: string; readonly certificate: string }> {
-  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({ name: `CN=${name}`, keys, signingAlgorithm: ALGORITHM })
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
-  return {
-    privateKey: `-----BEGIN PRIVATE KEY-----\n${pkcs8.replaceAll(/.{64}/gu, '$&\n')}\n-----END PRIVATE KEY-----`,
-    certificate: certificate.toString('pem'),
-  }
-}
 const theirs = await identityOf('idp')
 const ours = await identityOf('sp')
 
@@ -57,7 +45,13 @@ describe.each([
     { wantEncrypted: true, allowCbc: true },
   ],
 ] as const)('samlify: %s', (_name, options: Options, changes) => {
-  const bench = createBench({ entityId: ENTITY_ID, certificates: [theirs.certificate], ...ours, ...changes })
+  const bench = createBench({
+    entityId: ENTITY_ID,
+    certificates: [theirs.certificate],
+    privateKey: ours.privateKey,
+    certificate: ours.certificate,
+    ...changes,
+  })
   const idp = identityProvider(options)
   let sp: Party
   beforeAll(async () => {
