@@ -17,8 +17,8 @@ export interface Choice {
 type Html = ReturnType<typeof html>
 
 const STYLE = `
-:root{color-scheme:light dark;--ink:#1a1d21;--soft:#5b636e;--paper:#f4f5f7;--card:#fff;--line:#c9ced6;--action:#1f4fbf;--on-action:#fff}
-@media (prefers-color-scheme:dark){:root{--ink:#eceff3;--soft:#a5adb8;--paper:#14171b;--card:#1e2228;--line:#454c57;--action:#8fb0ff;--on-action:#10141c}}
+:root{color-scheme:light dark;--ink:#1a1d21;--soft:#5b636e;--paper:#f4f5f7;--card:#fff;--line:#c9ced6;--edge:#7b8490;--action:#1f4fbf;--on-action:#fff}
+@media (prefers-color-scheme:dark){:root{--ink:#eceff3;--soft:#a5adb8;--paper:#14171b;--card:#1e2228;--line:#454c57;--edge:#8a94a3;--action:#8fb0ff;--on-action:#10141c}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 main{width:100%;max-width:26rem;padding:2rem 1.5rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem;overflow-wrap:anywhere}
@@ -27,11 +27,11 @@ p{margin:.5rem 0 1rem}
 .soft{color:var(--soft);font-size:.875rem}
 ul{list-style:none;margin:1rem 0 0;padding:0;display:grid;gap:.75rem}
 a.button,button{display:block;width:100%;min-height:2.75rem;padding:.6rem 1rem;border:1px solid var(--action);border-radius:.5rem;background:var(--action);color:var(--on-action);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
-a.quiet{background:transparent;color:var(--ink);border-color:var(--line)}
+a.quiet{background:transparent;color:var(--ink);border-color:var(--edge)}
 a:focus-visible,button:focus-visible,input:focus-visible{outline:3px solid var(--action);outline-offset:2px}
 form{display:grid;gap:.5rem;margin:1rem 0}
 label{font-weight:600}
-input{width:100%;min-height:2.75rem;padding:.5rem .75rem;border:1px solid var(--line);border-radius:.5rem;background:var(--card);color:var(--ink);font:inherit}
+input{width:100%;min-height:2.75rem;padding:.5rem .75rem;border:1px solid var(--edge);border-radius:.5rem;background:var(--card);color:var(--ink);font:inherit}
 [role=alert]{padding:.5rem .75rem;border-left:4px solid var(--action)}
 `
 
@@ -57,7 +57,7 @@ export function choicePage(
   </form>`
   const body = html`<h1>Sign in</h1>
     <p class="soft">to ${frame.service}</p>
-    ${unknownAddress ? html`<p role="alert">Nobody signs in with that address here. Choose how you sign in:</p>` : ''}
+    ${unknownAddress ? html`<p role="alert">No way to sign in is known for that address. Choose one:</p>` : ''}
     ${asksForAddress ? address : ''}
     <ul>
       ${choices.map(({ name, title }) => html`<li><a class="button${asksForAddress ? ' quiet' : ''}" href="${link(name)}">Continue with ${title}</a></li>`)}
