@@ -76,6 +76,18 @@ function draftsOf({ gate, tls, folder, cli, certificates, acmeEnvFile }: Example
       expect: { status: 401, type: problem('credential-expired') },
     },
     {
+      layer: 'Identity',
+      name: 'a browser without a session is led to the sign-in',
+      write: () => `curl -si -H 'Accept: text/html' ${order}`,
+      expect: { status: 303 },
+    },
+    {
+      layer: 'Identity',
+      name: 'a program without one is told where it is',
+      write: () => `curl -si ${order}`,
+      expect: { status: 401, type: problem('credential-missing') },
+    },
+    {
       layer: 'Authorization',
       name: 'reading with a token that may only read',
       write: (fields) => `curl -si ${fields('reader-token', 'acme-key')} ${order}`,
