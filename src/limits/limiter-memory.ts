@@ -97,7 +97,7 @@ export function createMemory(): LimiterMemory {
       refusals.delete(keyOf(charge))
       if (restMs === 0) return
       const state: LimitState = { limit: charge.limit, kind: 'rate', remaining: 0, resetSeconds: Math.ceil(restMs / 1000) }
-      keptOrMade(refusals, keyOf(charge), () => ({ state, cost: 1, until: sentAt + restMs }))
+      keptOrMade(refusals, keyOf(charge), (): Refusal => ({ state, cost: 1, since: sentAt, until: sentAt + restMs }))
     },
     remember(charge, { state, waitMs, restMs }, now) {
       const known = refusals.get(keyOf(charge))

@@ -138,6 +138,34 @@ describe('createLimiter()', () => {
     expect(made()).toBe(2)
   })
 
+  test('an isolate that is lent less and less of an empty bucket refuses from memory for its turn, and is let in after it', async () => {
+    const { ledger, calls: made } = counted()
+    const shared = chargeOf(limitOf({ name: 'shared', rate: { count: 320, seconds: 1, burst: 320 }, chargeOn: 'request' }), 's')
+    const limits = Array.from({ length: 40 }, () => createLimiter(() => ledger))
+    let at = NOW
+    /** Every isolate is asked four times every 50 milliseconds: ten times as much as the limit lets in. */
+    const flood = async (seconds: number): Promise<number> => {
+      const [before, end] = [made(), at + seconds * 1000]
+      for (; at < end; at += 50) {
+        vi.setSystemTime(at)
+        for (const limiter of limits.flatMap((each) => Array.from({ length: 4 }, () => each)))
+          if (limiter.refuseEarly([shared], at) === undefined) await admit(limiter, [shared], at)
+      }
+      return made() - before
+    }
+    await flood(10)
+    // 3,200 of 32,000 requests are let in.
+    expect(await flood(10)).toBeLessThan(32_000 * 0.03)
+    const waits = limits.map((limiter) => limiter.refuseEarly([shared], at)?.retryAfterSeconds ?? 0)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(8)
+    for (const [index, limiter] of limits.entries()) {
+      const later = at + 1000 * (waits[index] ?? 0)
+      vi.setSystemTime(Math.max(later, at + 8000))
+      expect(limiter.refuseEarly([shared], later)).toBeUndefined()
+      expect((await admit(limiter, [shared], later)).status).toBe('admitted')
+    }
+  })
+
   test('strict asks for every request, local for none', async () => {
     const { ledger, calls: made } = counted()
     const limiter = createLimiter(() => ledger)
