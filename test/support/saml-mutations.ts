@@ -119,7 +119,7 @@ function scribble(xml: string, random: Random): string {
 }
 
 /** `xml` after one to three changes. */
-function mutation(xml: string, random: Random): string {
+export function mutation(xml: string, random: Random): string {
   const read = readXml(new TextEncoder().encode(xml))
   if (read.status === 'refused') throw new Error(read.code)
   const tree = copy(read.root)
