@@ -5,6 +5,7 @@ import type { Gateway } from './gateway.ts'
 import { callObject } from './http/object-call.ts'
 import { createIdentity, IDENTITY_PATHS } from './identity/identity.ts'
 import { runDeferred } from './passage.ts'
+import type { IdentityProviderConfig } from './policy/identity-providers.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { FEED_NAME } from './revocation/feed.ts'
 import type { Revocations } from './revocation/revocations.ts'
@@ -38,6 +39,7 @@ export function sessionsOf(
     idleSeconds: config.idleSeconds,
     absoluteSeconds: config.absoluteSeconds,
     followingTokens: new Set(identityProviders.flatMap((one) => (one.kind === 'oidc' && one.followTokens ? [one.name] : []))),
+    nobodies: new Set(identityProviders.flatMap((one) => (isNameless(one) ? [one.name] : []))),
     boundSeconds: revocation.boundSeconds,
     async revoke(entries) {
       await callObject(async () => bindings.REVOCATIONS.getByName(FEED_NAME).append(entries))
@@ -46,6 +48,9 @@ export function sessionsOf(
     },
   })
 }
+
+const isNameless = (provider: IdentityProviderConfig): boolean =>
+  provider.kind === 'saml' && provider.nameIdFormat === 'transient' && provider.subjectAttribute === undefined
 
 function cookieOf(schemes: Environment['policy']['schemes']): string {
   return schemes.find((scheme): scheme is SessionSchemeConfig => scheme.kind === 'session')?.cookie ?? DEFAULT_COOKIE

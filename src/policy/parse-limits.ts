@@ -125,11 +125,12 @@ function parseQuota(text: string, timeZone: string | undefined, pointer: string,
   return { count: Number(count), period, ...present('timeZone', timeZone) }
 }
 
-/** What a caller let in by an alternative surely has, and a limit can count. A token by itself names no consumer for sure. */
+/** What a caller let in by an alternative surely has, and a limit can count. A token or a session by itself names no consumer for sure. */
 function countableOf(alternative: Alternative, schemes: ReadonlyMap<string, SchemeConfig>): ReadonlySet<SubjectPart> {
   const parts = new Set<SubjectPart>(['address', 'route'])
   if (alternative.length > 0) parts.add('credential').add('subject')
-  if (alternative.some(({ scheme }) => schemes.get(scheme)?.kind !== 'jwt')) parts.add('consumer')
+  const namesNone: ReadonlySet<string | undefined> = new Set(['jwt', 'session'])
+  if (alternative.some(({ scheme }) => !namesNone.has(schemes.get(scheme)?.kind))) parts.add('consumer')
   return parts
 }
 

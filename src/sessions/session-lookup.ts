@@ -19,4 +19,6 @@ export interface SessionLookup {
     id: string,
     now: number,
   ): Promise<{ readonly status: 'token'; readonly token: string } | Exclude<FoundSession, { status: 'active' }>>
+  /** Ends a session that the feed has stopped already. */
+  discard(id: string): Promise<void>
 }

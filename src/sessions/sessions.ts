@@ -18,6 +18,8 @@ export interface SessionsParts {
   readonly absoluteSeconds: number
   /** Providers whose sessions live and end with their refresh token. */
   readonly followingTokens: ReadonlySet<string>
+  /** Providers that name somebody else at every sign-in: no person is kept of those. */
+  readonly nobodies: ReadonlySet<string>
   /** How long a revocation may take everywhere, in seconds; what an isolate remembers of a session is no older. */
   readonly boundSeconds: number
   /** Puts entries into the revocation feed, and tells this isolate. */
@@ -58,6 +60,16 @@ export function createSessions(parts: SessionsParts): Sessions & SessionLookup {
         return { status: 'unavailable', detail: messageOf(error) }
       }
     },
+    async discard(id) {
+      await endObject(id)
+    },
+  }
+
+  /** In the object alone; gives what it was. */
+  async function endObject(id: string, named?: Named): Promise<Ended | undefined> {
+    const ended = await callObject(async () => objects.getByName(id).end(named))
+    cache.forget(id)
+    return ended
   }
 
   async function look(id: string, now: number): Promise<FoundSession> {
@@ -74,8 +86,7 @@ export function createSessions(parts: SessionsParts): Sessions & SessionLookup {
     const ended = new Map<string, Ended>()
     await Promise.all(
       ids.map(async (id) => {
-        const one = await callObject(async () => objects.getByName(id).end(named))
-        cache.forget(id)
+        const one = await endObject(id, named)
         if (one !== undefined) ended.set(id, one)
       }),
     )
@@ -92,7 +103,7 @@ export function createSessions(parts: SessionsParts): Sessions & SessionLookup {
   /** Under every name by which it may be ended later, before it begins: a logout that comes in between finds it. */
   async function enlist(id: string, signIn: SignIn, expiresAt: number, now: number): Promise<void> {
     const { issuer, subject, provider, groups, scopes } = signIn
-    const seen: Seen = { provider, groups, scopes }
+    const seen: Seen | undefined = parts.nobodies.has(provider) ? undefined : { provider, groups, scopes }
     const [person, others] = await Promise.all([personName(issuer, subject), otherNamesOf(signIn)])
     const crowded = await Promise.all([
       callObject(async () => people.getByName(person).add(id, expiresAt, now, seen)),

@@ -1,12 +1,16 @@
 import { runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
+import type { Bindings } from '../../src/bindings.ts'
 import { parseRootSecret } from '../../src/credentials/root-secret.ts'
+import { FEED_NAME } from '../../src/revocation/feed.ts'
 import { createSessionCookies, newSessionId } from '../../src/sessions/cookie.ts'
 import { codeOf } from '../support/orders.ts'
 import { COOKIE, createIsolate, HOST, sessionPolicy } from '../support/session-gate.ts'
 import { ROOT, SESSION, START, tokensOf } from '../support/sessions.ts'
 
 const now = () => START
+const FEED = () => (env as unknown as Bindings).REVOCATIONS.getByName(FEED_NAME)
 const navigate = { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'none', accept: 'text/html' }
 const idOf = (url: string | null): URLSearchParams => new URL(url ?? '', HOST).searchParams
 
@@ -234,6 +238,27 @@ describe('a session that ended', () => {
     await warm.fetch('/v1/orders', { headers: { cookie } })
     at += 1
     expect((await warm.fetch('/v1/orders', { headers: { cookie } })).status).toBe(401)
+  })
+  test('one that the feed stops is over for good, however soon the feed forgets it, and gives its refresh token back', async () => {
+    const gate = createIsolate({ now })
+    const cookie = await gate.signIn({ subject: 'revoked' })
+    const id = (await gate.sessions.find(new Request(HOST, { headers: { cookie } }), START))?.id ?? ''
+    const entry = { target: { type: 'session', id }, expiresAt: Date.now() + 60_000, reason: 'stolen' } as const
+    await FEED().append([entry])
+    const other = createIsolate({ now })
+    expect(await codeOf(await other.fetch('/v1/orders', { headers: { cookie } }))).toBe('401 credential-revoked')
+    expect(await gate.sessions.find(new Request(HOST, { headers: { cookie } }), START)).toBeUndefined()
+  })
+  test('of a person who was stopped: those from before, not the next one', async () => {
+    let at = START
+    const gate = createIsolate({ now: () => at })
+    const cookie = await gate.signIn({ subject: 'stopped' })
+    const target = { type: 'subject', id: 'stopped', issuer: 'https://login.example.net' } as const
+    await FEED().append([{ target, before: START + 1, expiresAt: Date.now() + 60_000, reason: 'left' }])
+    at += 5000
+    expect(await codeOf(await gate.fetch('/v1/orders', { headers: { cookie } }))).toBe('401 credential-revoked')
+    const again = await gate.signIn({ subject: 'stopped' })
+    expect((await gate.fetch('/v1/orders', { headers: { cookie: again } })).status).toBe(200)
   })
   test('by the provider: its session, on whatever device; not another one, and not that of another provider', async () => {
     const gate = createIsolate({ now })

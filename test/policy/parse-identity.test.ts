@@ -107,6 +107,7 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
   ['BF-6: a token of SAML', attach({}), ATTACH, /corp: SAML/u],
   ['a token that may be bound to a key', attach({}, onlyAcme), ATTACH, /DPoP/u],
   ['BF-6: a token for another', attach({}, (d) => { onlyAcme(d); provider('acme', { dpop: 'never', resource: 'https://other.example' })(d) }), ATTACH, /not asked for this resource/u], // prettier-ignore
+  ['a limit by consumer, which a session may not name', (d) => { d['x-portcullis'].limits.calls.by = ['consumer']; d.paths['/orders/{id}'].get.security = [{ web: [] }] }, '/paths/~1orders~1{id}/get/x-portcullis/limits', /calls/u], // prettier-ignore
   ['a token of no session', attach({ scheme: 'app' }), `${ATTACH}/scheme`, /unknown session scheme/u],
 ]
 

@@ -21,7 +21,7 @@ export function createSessionAuthenticator(config: SessionSchemeConfig, { sessio
     const found = await sessions.findByCookie(cookie, now)
     switch (found.status) {
       case 'active':
-        return admit(found.session, target.authority)
+        return admit(found.session, context)
       case 'over':
         return { status: 'rejected', reason: 'expired', authentic: true }
       case 'forged':
@@ -31,12 +31,15 @@ export function createSessionAuthenticator(config: SessionSchemeConfig, { sessio
     }
   }
 
-  /** A session of a provider that does not count here, or not on this host, is one of somebody else's (GW-4). */
-  function admit(session: Session, authority: string): Verdict {
+  /** A session of a provider that does not count here, or not on this host, is one of somebody else's. */
+  function admit(session: Session, context: VerifyContext): Verdict {
     const hosts = hostsOf.get(session.signIn.provider)
-    if (hosts === undefined || (hosts.length > 0 && !hosts.includes(authority)))
+    if (hosts === undefined || (hosts.length > 0 && !hosts.includes(context.target.authority)))
       return { status: 'rejected', reason: 'unknown_issuer', authentic: true, detail: 'the provider does not count here' }
-    return { status: 'verified', principal: principalOf(config.name, session) }
+    const principal = principalOf(config.name, session)
+    // Revoked is over for good, however long the feed remembers it, and its refresh token goes back.
+    if (context.revoked(principal) !== undefined) context.defer({ name: 'session end', run: async () => sessions?.discard(session.id) })
+    return { status: 'verified', principal }
   }
 
   return {
