@@ -19,7 +19,7 @@ function scene() {
   return {
     feed,
     dueAt: async (): Promise<number | null> => runInDurableObject(feed, async (_object, { storage }) => storage.getAlarm()),
-    async append(...times: readonly number[]) {
+    append: async (...times: readonly number[]): Promise<void> => {
       for (const later of times) {
         vi.setSystemTime(FIRST + later)
         await feed.append([entry])
