@@ -35,13 +35,14 @@ export function zipf(count: number, exponent = 1): readonly number[] {
 
 /** Events in the order of their time. */
 export interface Agenda {
-  at(time: number, run: (now: number) => void): void
+  /** What `run` returns is waited for before the next event: promises that it resolved go on at their time. */
+  at(time: number, run: (now: number) => void | Promise<void>): void
   /** Until nothing is left. */
-  play(): void
+  play(): Promise<void>
 }
 
 export function createAgenda(): Agenda {
-  const heap: { readonly time: number; readonly order: number; readonly run: (now: number) => void }[] = []
+  const heap: { readonly time: number; readonly order: number; readonly run: (now: number) => void | Promise<void> }[] = []
   let order = 0
   const isBefore = (one: number, other: number): boolean => {
     const [left, right] = [heap[one], heap[other]]
@@ -69,14 +70,15 @@ export function createAgenda(): Agenda {
       for (let index = heap.length - 1; index > 0 && isBefore(index, (index - 1) >> 1); index = (index - 1) >> 1)
         swap(index, (index - 1) >> 1)
     },
-    play() {
+    async play() {
       for (let first = heap[0]; first !== undefined; first = heap[0]) {
         const last = heap.pop()
         if (last !== undefined && heap.length > 0) {
           heap[0] = last
           sink(0)
         }
-        first.run(first.time)
+        const goingOn = first.run(first.time)
+        if (goingOn !== undefined) await goingOn
       }
     },
   }

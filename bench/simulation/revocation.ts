@@ -1,4 +1,4 @@
-import { createRevocationsOf } from '../../src/revocation/feed-client.ts'
+import { createRevocationsOf, type ReadFeed } from '../../src/revocation/feed-client.ts'
 import type { Revocation, Revocations } from '../../src/revocation/revocations.ts'
 import { createRandom } from './random.ts'
 
@@ -7,6 +7,8 @@ export interface RevocationOutcome {
   readonly isolates: number
   readonly boundSeconds: number
   readonly revocationSeconds: { readonly p50: number; readonly p99: number; readonly max: number }
+  /** Of every isolate, the shortest first. */
+  readonly delaysSeconds: readonly number[]
   /** Reads of the feed per request. */
   readonly readsPerRequest: number
 }
@@ -31,10 +33,16 @@ export async function simulateRevocation(isolateCount: number, boundSeconds: num
   let requests = 0
   /** What the feed held when the read was sent: the least that its answer says. */
   let asOf = START
-  const read = async (): Promise<{ position: { epoch: string; sequence: number }; entries: Revocation[]; hasMore: boolean }> => {
+  const read: ReadFeed = async (position) => {
     reads += 1
-    const seen = entries.filter(({ before = 0 }) => before <= asOf)
-    return { position: { epoch: 'e', sequence: seen.length }, entries: seen.map(({ before: _before, ...entry }) => entry), hasMore: false }
+    const from = position?.sequence ?? 0
+    const seen = entries.filter(({ before = 0, sequence }) => before <= asOf && sequence > from)
+    return {
+      from,
+      position: { sequence: seen.at(-1)?.sequence ?? from, mark: 'e' },
+      entries: seen.map(({ before: _before, ...entry }) => entry),
+      hasMore: false,
+    }
   }
   const isolates = Array.from({ length: isolateCount }, (): Isolate => ({
     revocations: createRevocationsOf(read, { boundSeconds, random: () => random.next() }),
@@ -69,6 +77,7 @@ export async function simulateRevocation(isolateCount: number, boundSeconds: num
     isolates: isolateCount,
     boundSeconds,
     revocationSeconds: { p50: at(0.5), p99: at(0.99), max: at(1) },
+    delaysSeconds: delays,
     readsPerRequest: reads / requests,
   }
 }

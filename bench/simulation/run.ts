@@ -1,98 +1,73 @@
 import { parseArgs } from 'node:util'
-import type { LimitPolicy } from '../../src/limits/limiter.ts'
-import { simulateLimit, type Load, type Outcome } from './limits.ts'
+import { simulateLimit, type Outcome } from './limits.ts'
+import { drawAll } from './plots.ts'
 import { simulateRevocation } from './revocation.ts'
-
-/** Published prices in USD per million (Workers, Durable Objects and KV pricing): a call to an object, a row written, a KV read. */
-const PRICES = { objectCall: 0.15, rowWritten: 1, kvRead: 0.5 }
-/** A limiter that asks an object for every request, which writes its counter, and reads the key from KV. */
-const NAIVE = PRICES.objectCall + PRICES.rowWritten + PRICES.kvRead
-
-const limit = (parts: Partial<LimitPolicy>): LimitPolicy => ({
-  name: 'simulated',
-  by: [['consumer']],
-  chargeOn: 'request',
-  consistency: 'leased',
-  onOutage: 'closed',
-  ...parts,
-})
-const rate = (count: number): LimitPolicy => limit({ rate: { count, seconds: 1, burst: 2 * count } })
-const LOAD = {
-  subjects: 200,
-  places: 50,
-  isolatesPerPlace: 4,
-  seconds: 60,
-  requestsPerSecond: 4000,
-  lossRate: 0.001,
-  isolateLifeSeconds: 300,
-}
-/** The busiest subject of Zipf's law over 200 gets this part of all requests. */
-const HOT = 0.17
-
-const SCENARIOS: readonly { readonly name: string; readonly load: Load }[] = [
-  { name: 'rate, busiest at 80 %', load: { ...LOAD, limit: rate(Math.round((LOAD.requestsPerSecond * HOT) / 0.8)) } },
-  { name: 'rate, busiest at 200 %', load: { ...LOAD, limit: rate(Math.round((LOAD.requestsPerSecond * HOT) / 2)) } },
-  {
-    name: 'quota, busiest at 80 %',
-    load: { ...LOAD, limit: limit({ quota: { count: Math.round((LOAD.requestsPerSecond * HOT * 60) / 0.8), period: 'year' } }) },
-  },
-  {
-    name: 'quota, busiest at 200 %',
-    load: { ...LOAD, limit: limit({ quota: { count: Math.round(LOAD.requestsPerSecond * HOT * 30), period: 'year' } }) },
-  },
-]
+import { costOf, NAIVE, NAIVE_SIGNED, SCENARIOS, signedCostOf } from './scenarios.ts'
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, seed: { type: 'string', default: '1' }, isolates: { type: 'string', default: '10000' } },
+  options: {
+    json: { type: 'boolean' },
+    plots: { type: 'boolean' },
+    seed: { type: 'string', default: '1' },
+    isolates: { type: 'string', default: '10000' },
+  },
 })
 const seed = Number(values.seed)
+/** Signed requests of one key, a second. */
+const SIGNED_PER_SECOND = 1000
 const say = (line: string): void => {
   if (values.json !== true) process.stdout.write(`${line}\n`)
 }
 
-say(
-  `seed ${seed}: ${LOAD.subjects} subjects by Zipf's law, ${LOAD.places * LOAD.isolatesPerPlace} isolates, ${LOAD.requestsPerSecond} requests/s for ${LOAD.seconds} s\n`,
-)
-const outcomes = SCENARIOS.map(({ name, load }) => {
-  const outcome = simulateLimit(load, seed)
+say(`seed ${seed}\n`)
+say(`${''.padEnd(26)}  let in  over  wrongly refused    503  calls/request hot   cold    all  rows/request all  waited  busiest object`)
+const outcomes: Partial<Record<keyof typeof SCENARIOS, Outcome>> = {}
+for (const name of Object.keys(SCENARIOS) as (keyof typeof SCENARIOS)[]) {
+  const outcome = await simulateLimit(SCENARIOS[name], seed)
+  outcomes[name] = outcome
   say(rowOf(name, outcome))
-  return outcome
-})
+}
 const revocation = await simulateRevocation(Number(values.isolates), 5, seed)
 const { p50, p99, max } = revocation.revocationSeconds
 say(
   `\nrevocation in force at ${revocation.isolates} isolates (bound ${revocation.boundSeconds} s): p50 ${p50.toFixed(2)} s, p99 ${p99.toFixed(2)} s, max ${max.toFixed(2)} s`,
 )
 
-const normal = outcomes[0]
-const callsPerRequest = normal?.objectCallsPerRequest.all ?? 0
-const ours = callsPerRequest * (PRICES.objectCall + PRICES.rowWritten)
-say(`state per million requests at 80 %: $${ours.toFixed(3)}; one object call, one row and one KV read each: $${NAIVE.toFixed(2)}`)
+const [normal, tail] = [outcomes['rate, busiest at 80 %'], outcomes['10,000 subjects']]
+if (normal === undefined || tail === undefined) throw new Error('a scenario is missing')
+const cost = { ours: costOf(normal), naive: NAIVE, oursSigned: signedCostOf(normal, SIGNED_PER_SECOND), naiveSigned: NAIVE_SIGNED }
+say(`state per million requests at 80 %: $${cost.ours.toFixed(3)}; one object call, one row and one KV read each: $${NAIVE.toFixed(2)}`)
+say(`signed, ${SIGNED_PER_SECOND} a second of one key: $${cost.oursSigned.toFixed(3)}; a nonce's row besides: $${NAIVE_SIGNED.toFixed(2)}`)
+if (values.plots === true) await drawAll(seed, revocation.delaysSeconds, cost)
 if (values.json === true) {
-  const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + of(outcome), 0)
+  const sum = (of: (outcome: Outcome) => number): number => Object.values(outcomes).reduce((total, outcome) => total + of(outcome), 0)
   const report = {
     seed,
     overshoot: sum(({ overshoot }) => overshoot),
     quotaOvershoot: sum(({ quotaOvershoot }) => quotaOvershoot),
-    falseRefusalRate: normal?.falseRefusalRate,
-    objectCallsPerRequest: { hot: normal?.objectCallsPerRequest.hot, cold: normal?.objectCallsPerRequest.cold },
+    falseRefusalRate: normal.falseRefusalRate,
+    objectCallsPerRequest: { hot: normal.objectCallsPerRequest.hot, cold: tail.objectCallsPerRequest.cold },
     revocationSeconds: { p50, p99, max },
-    costPerMillion: { ours, naive: NAIVE },
-    scenarios: Object.fromEntries(SCENARIOS.map(({ name }, index) => [name, outcomes[index]])),
+    costPerMillion: cost,
+    scenarios: outcomes,
   }
   process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
 }
 
-function rowOf(
-  name: string,
-  { requests, admitted, overshoot, quotaOvershoot, falseRefusalRate, objectCallsPerRequest, waitedRate }: Outcome,
-): string {
+function rowOf(name: string, outcome: Outcome): string {
+  const { requests, admitted, overshoot, quotaOvershoot, falseRefusalRate, unavailableRate, waitedRate } = outcome
+  const { objectCallsPerRequest: calls, rowsPerRequest: rows, mostCallsPerSecond } = outcome
   return [
-    name.padEnd(24),
-    `${((100 * admitted) / requests).toFixed(1).padStart(5)} % let in`,
-    `over ${overshoot + quotaOvershoot}`,
-    `wrongly refused ${(100 * falseRefusalRate).toFixed(3)} %`,
-    `calls/request ${objectCallsPerRequest.hot.toFixed(3)} hot, ${objectCallsPerRequest.cold.toFixed(3)} cold, ${objectCallsPerRequest.all.toFixed(3)} all`,
-    `waited ${(100 * waitedRate).toFixed(1)} %`,
+    name.padEnd(26),
+    `${((100 * admitted) / requests).toFixed(1).padStart(5)} %`,
+    String(overshoot + quotaOvershoot).padStart(4),
+    `${(100 * falseRefusalRate).toFixed(3).padStart(13)} %`,
+    `${(100 * unavailableRate).toFixed(2)} %`,
+    calls.hot.toFixed(3).padStart(17),
+    calls.cold.toFixed(3),
+    calls.all.toFixed(3),
+    rows.all.toFixed(4).padStart(16),
+    `${(100 * waitedRate).toFixed(1).padStart(4)} %`,
+    `${mostCallsPerSecond} calls/s`,
   ].join('  ')
 }
