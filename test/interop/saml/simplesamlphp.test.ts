@@ -38,7 +38,7 @@ describe.each([
       wantsSignedRequests: _wants,
       nameIdFormat: _format,
       ...imported
-    } = await importMetadata(metadata, { by: 'nothing' }, Date.now())
+    } = await importMetadata(metadata, { by: 'certificate', certificate: tool.read('idp.crt') }, Date.now())
     host.use(providerOf(tool, { ...imported, ...changes }))
   })
   afterAll(async () => {
