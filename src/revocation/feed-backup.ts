@@ -24,6 +24,8 @@ interface Chunk extends Record<string, SqlStorageValue> {
   readonly entries: number
   readonly key: string
 }
+/** A chunk as its key tells of it. */
+type Listed = Pick<Chunk, 'first' | 'last' | 'key'> & { readonly entries?: number }
 type Chunked = readonly (readonly [sequence: number, entry: NewEntry])[]
 interface Manifest {
   readonly version: 1
@@ -116,6 +118,21 @@ export function createFeedBackup(
     }
   }
 
+  /**
+   * Chunks that KV lists, of sequences after `last`, in their order: for a while it may serve an old manifest, or none. Of those that
+   * begin alike the longest has it all. One list is enough: fewer than a thousand are kept at a time.
+   */
+  async function listedBeyond(last: number): Promise<readonly Listed[]> {
+    const { keys } = await kv.list({ prefix: `${name}:` })
+    const found = new Map<number, Listed>()
+    for (const { name: key } of keys) {
+      const [from, to] = (key.slice(name.length + 1).split(':', 1)[0] ?? '').split('-').map(Number)
+      if (from === undefined || to === undefined || to <= last || to <= (found.get(from)?.last ?? 0)) continue
+      found.set(from, { first: from, last: to, key })
+    }
+    return [...found.values()].toSorted((one, other) => one.first - other.first)
+  }
+
   function isKnown(key: string): boolean {
     return rowsOf('select 1 from chunks where key = ?1 union all select 1 from replaced where key = ?1', key).length > 0
   }
@@ -158,12 +175,13 @@ export function createFeedBackup(
     },
     async restore() {
       const manifest = await kv.get<Manifest>(name, 'json')
-      if (manifest === null) return
-      if (manifest.version !== 1) throw new Error('the second copy of the feed is of another version')
-      for (const { first, last, entries, key } of manifest.chunks) {
+      if (manifest !== null && manifest.version !== 1) throw new Error('the second copy of the feed is of another version')
+      const chunks = manifest?.chunks ?? []
+      for (const { first, last, entries, key } of [...chunks, ...(await listedBeyond(chunks.at(-1)?.last ?? 0))]) {
         if (rowsOf('select 1 from chunks where key = ?', key).length > 0) continue
         const chunk = await kv.get<Chunked>(key, 'json')
-        if (chunk?.length !== entries) throw new Error(`the second copy of the feed lacks entries ${first} to ${last}`)
+        if (chunk === null || chunk.length !== (entries ?? chunk.length))
+          throw new Error(`the second copy of the feed lacks entries ${first} to ${last}`)
         storage.transactionSync(() => {
           for (const [sequence, entry] of chunk)
             sql.exec(
@@ -172,7 +190,7 @@ export function createFeedBackup(
               JSON.stringify(entry),
               entry.expiresAt,
             )
-          sql.exec('insert or replace into chunks values (?, ?, ?, ?, 1)', first, last, entries, key)
+          sql.exec('insert or replace into chunks values (?, ?, ?, ?, 1)', first, last, chunk.length, key)
         })
       }
     },

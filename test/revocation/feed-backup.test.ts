@@ -123,7 +123,7 @@ describe('the second copy of the feed', () => {
     expect(await idsOf(feed)).toEqual(['c', 'd'])
   })
 
-  test('a copy that ends before its manifest leaves the earlier one whole', async () => {
+  test('a copy that ends before its manifest leaves the earlier one whole, and the chunks beyond it count', async () => {
     const feed = await backedUp(large('a'), entryOf('b'))
     await feed.append([large('c')])
     await runInDurableObject(feed, async (object: RevocationFeed) => {
@@ -135,7 +135,7 @@ describe('the second copy of the feed', () => {
       }
     })
     await loseStorage(feed)
-    expect(await idsOf(feed)).toEqual(['a', 'b'])
+    expect(await idsOf(feed)).toEqual(['a', 'b', 'c'])
   })
 
   test.each([
