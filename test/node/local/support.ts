@@ -56,7 +56,7 @@ const DOCUMENT = {
       hundred: { by: ['consumer'], quota: '100/year', chargeOn: 'request' },
       peraddress: { by: ['address'], quota: '2/year', chargeOn: 'request' },
     },
-    consumers: { acme: { signingKeys: [{ keyid: 'acme-1', secret: '${SECRET}' }] } },
+    consumers: { acme: { signingKeys: [{ keyid: 'acme-1', secret: '${SECRET}' }] }, globex: {} },
   },
   components: {
     securitySchemes: {
@@ -112,8 +112,8 @@ export async function startGate(options: {
 }
 
 const root = parseRootSecret(ROOT_KEY, { gateway: 'test', environment: 'local' })
-export async function newKey(kind: 'api' | 'admin' = 'api'): Promise<{ readonly key: string; readonly id: string }> {
-  return issueKey(root, kind, { consumer: 'acme', ...(kind === 'admin' ? { scopes: ['revocations:write'] } : {}) }, Date.now())
+export async function newKey(kind: 'api' | 'admin' = 'api', consumer = 'acme'): Promise<{ readonly key: string; readonly id: string }> {
+  return issueKey(root, kind, { consumer, ...(kind === 'admin' ? { scopes: ['revocations:write'] } : {}) }, Date.now())
 }
 
 /** Fields of an RFC 9421 signature, written without any code of ours. */
