@@ -70,9 +70,12 @@ describe('a request whose content comes slowly is judged by the time at which it
     const gate = createGate(document, { PORTCULLIS_ROOT_KEY: 'g1:Vq3n0m0d5b2n8K4rWc7Xy1Zt6Ls9Jh2Gf5Da8Pe3Ou0' } as never, {
       limiter: createMemoryLimiter(() => NOW),
       replay: createMemoryReplay(),
-      revocations: createRevocationsOf(async () => ({ from: 0, position: { mark: 'e', sequence: entries.length }, entries, hasMore: false }), {
-        boundSeconds: 5,
-      }),
+      revocations: createRevocationsOf(
+        async () => ({ from: 0, position: { mark: 'e', sequence: entries.length }, entries, hasMore: false }),
+        {
+          boundSeconds: 5,
+        },
+      ),
       now: () => now,
       log: () => undefined,
       fetch: async () => {

@@ -56,7 +56,11 @@ describe('the transactions of a browser', () => {
     let request = without
     let cookie = ''
     for (let tab = 0; tab < 4; tab += 1) {
-      const { setCookie } = await transactions.begin(request, { ...begun, returnTo: `/${'x'.repeat(1023)}`, data: { ...begun.data, acrValues: 'a'.repeat(512) } }, NOW)
+      const { setCookie } = await transactions.begin(
+        request,
+        { ...begun, returnTo: `/${'x'.repeat(1023)}`, data: { ...begun.data, acrValues: 'a'.repeat(512) } },
+        NOW,
+      )
       cookie = setCookie
       request = requestWith(setCookie)
     }
