@@ -30,7 +30,7 @@ export function sessionsOf(
 ): (Sessions & SessionLookup) | undefined {
   const { identityProviders, sessions: config, revocation } = policy
   if (identityProviders.length === 0) return undefined
-  const cookieName = cookieOf(policy.schemes)
+  const cookieName = sessionCookieName(policy.schemes)
   return createSessions({
     objects: bindings.SESSION,
     people: bindings.PEOPLE,
@@ -52,7 +52,8 @@ export function sessionsOf(
 const isNameless = (provider: IdentityProviderConfig): boolean =>
   provider.kind === 'saml' && provider.nameIdFormat === 'transient' && provider.subjectAttribute === undefined
 
-function cookieOf(schemes: Environment['policy']['schemes']): string {
+/** One for all session schemes of a policy. */
+export function sessionCookieName(schemes: Environment['policy']['schemes']): string {
   return schemes.find((scheme): scheme is SessionSchemeConfig => scheme.kind === 'session')?.cookie ?? DEFAULT_COOKIE
 }
 
@@ -109,7 +110,7 @@ export function createSignIn({
   const anySession: SessionSchemeConfig = {
     kind: 'session',
     name: 'session',
-    cookie: cookieOf(policy.schemes),
+    cookie: sessionCookieName(policy.schemes),
     login,
     consumerOptional: true,
   }

@@ -1,6 +1,7 @@
 import { callObject } from '../http/object-call.ts'
 import { personName } from './person-name.ts'
-import { MAX_LINKED, type Person, type PersonObject } from './person-object.ts'
+import type { PersonObject } from './person-object.ts'
+import { MAX_LINKED, type Person } from './person.ts'
 
 /** As a provider vouches for it. */
 export interface Identity {

@@ -1,30 +1,9 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
-
-/** What was last seen of a person. */
-export interface Seen {
-  readonly provider: string
-  readonly groups: readonly string[]
-  readonly scopes: readonly string[]
-}
-/** An identity of a person, as the name of its own object. */
-export interface Person {
-  /** Random; the same for all identities of one person that were linked. */
-  readonly id: string
-  /** Milliseconds since the epoch. */
-  readonly firstSeen: number
-  readonly lastSeen: number
-  readonly provider: string
-  readonly groups: readonly string[]
-  readonly scopes: readonly string[]
-  /** Other identities of the same person, linked by proof: names of their objects. */
-  readonly linked: readonly string[]
-}
+import { MAX_LINKED, type Person, type Seen } from './person.ts'
 
 /** Sessions that one name may have at a time; one more ends the oldest. */
 export const MAX_SESSIONS = 100
-/** Identities that one person may have. */
-export const MAX_LINKED = 16
 /** Groups and scopes that are kept of those seen. */
 const MAX_SEEN = 256
 /** A person who has not been seen for this long is forgotten: 400 days. */

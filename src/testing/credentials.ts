@@ -1,6 +1,6 @@
 import { issueKey, type KeyOptions } from '../credentials/key-format.ts'
 import { encodeBase64, encodeBase64Url } from '../http/base64url.ts'
-import type { TestGate } from './test-gate.ts'
+import type { TestGate, TestPerson } from './test-gate.ts'
 import type { TestToken } from './test-issuer.ts'
 
 /** Puts one credential on a request; made anew for every request that it is used on. */
@@ -15,6 +15,11 @@ function withField(request: Request, name: string, value: string): Request {
 /** `Authorization: Bearer` with an access token of a test issuer. */
 export function accessToken(token: TestToken): Credential {
   return async (request, gate) => withField(request, 'authorization', `Bearer ${await gate.signToken(token)}`)
+}
+
+/** The cookie of a browser in which somebody has just signed in, on a request of a page of this gate's own origin. */
+export function browserSession(person: TestPerson): Credential {
+  return async (request, gate) => withField(withField(request, 'cookie', await gate.signIn(person)), 'sec-fetch-site', 'same-origin')
 }
 
 /** A key that this gate issued. `header`: default `X-API-Key`. */

@@ -1,3 +1,3 @@
-export { createTestGate, type TestGate, type TestGateOptions } from './test-gate.ts'
+export { createTestGate, type TestGate, type TestGateOptions, type TestPerson } from './test-gate.ts'
 export { checkPolicy, type PolicyCase, type PolicyCaseResult } from './policy-cases.ts'
-export { accessToken, apiKey, clientCertificate, signature, type Credential } from './credentials.ts'
+export { accessToken, apiKey, browserSession, clientCertificate, signature, type Credential } from './credentials.ts'

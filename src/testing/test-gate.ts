@@ -2,10 +2,13 @@ import { parseRootSecret, type RootSecret } from '../credentials/root-secret.ts'
 import { createGate } from '../gate.ts'
 import { createMemoryLimiter } from '../limits/memory-limiter.ts'
 import { loadPolicy } from '../policy/load-policy.ts'
+import type { IdentityProviderConfig } from '../policy/identity-providers.ts'
 import type { Policy } from '../policy/policy.ts'
 import { createMemoryReplay } from '../replay/replay-store.ts'
 import type { RevocationTarget } from '../revocation/revocations.ts'
 import { createMemoryRevocations } from '../revocation/memory-revocations.ts'
+import type { SignIn } from '../sessions/session.ts'
+import { createMemorySessions } from './memory-sessions.ts'
 import { createTestIssuers, type TestToken } from './test-issuer.ts'
 
 export interface TestGateOptions {
@@ -33,6 +36,22 @@ export interface TestGate {
   advance(seconds: number): void
   revoke(target: RevocationTarget): void
   signToken(token: TestToken): Promise<string>
+  /** Signs somebody in; gives the `Cookie` field of the browser from then on. */
+  signIn(person: TestPerson): Promise<string>
+}
+
+/** Somebody who comes back from an identity provider. */
+export interface TestPerson {
+  /** Name of the identity provider in the policy. */
+  readonly provider: string
+  /** Default `person`. */
+  readonly subject?: string
+  /** Default none: what the provider's `mapping` would have given. */
+  readonly scopes?: readonly string[]
+  readonly groups?: readonly string[]
+  /** `auth_time` is added. */
+  readonly claims?: Readonly<Record<string, unknown>>
+  readonly accessToken?: string
 }
 
 /** The same in every test, and of no worth outside one. */
@@ -45,12 +64,15 @@ export function createTestGate({ policy: document, values = {}, origin, startAt 
   const forwarded: Request[] = []
   const log: Record<string, unknown>[] = []
   const revocations = createMemoryRevocations()
+  const rootSecret = parseRootSecret(TEST_ROOT_KEY, { gateway: 'test', environment: 'test' })
+  const sessions = policy.identityProviders.length === 0 ? undefined : createMemorySessions(policy, rootSecret)
   let now = startAt ?? Date.now()
   const bindings = { ...values, PORTCULLIS_ROOT_KEY: TEST_ROOT_KEY, PORTCULLIS_GATEWAY: 'test', PORTCULLIS_ENVIRONMENT: 'test' }
   const gate = createGate(document, bindings as unknown as Parameters<typeof createGate>[1], {
     limiter: createMemoryLimiter(() => now),
     replay: createMemoryReplay(),
     revocations,
+    ...(sessions === undefined ? {} : { sessions }),
     now: () => now,
     log: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
     fetch: async (input, init) => {
@@ -64,7 +86,7 @@ export function createTestGate({ policy: document, values = {}, origin, startAt 
   return {
     forwarded,
     log,
-    rootSecret: parseRootSecret(TEST_ROOT_KEY, { gateway: 'test', environment: 'test' }),
+    rootSecret,
     baseUrl: `https://${policy.hosts[0] ?? 'gate.test'}`,
     now: () => now,
     advance(seconds) {
@@ -72,6 +94,12 @@ export function createTestGate({ policy: document, values = {}, origin, startAt 
     },
     revoke: (target) => revocations.revoke(target, now),
     signToken: async (token) => issuers.sign(token, now),
+    async signIn(person) {
+      const provider = policy.identityProviders.find(({ name }) => name === person.provider)
+      if (provider === undefined || sessions === undefined) throw new Error(`the policy has no identity provider ${person.provider}`)
+      const { setCookies } = await sessions.start(signInOf(provider, person, now), new Request('https://gate.test'), now)
+      return setCookies[0]?.split(';')[0] ?? ''
+    },
     async fetch(request) {
       const pending: Promise<unknown>[] = []
       const response = await gate.handle(request, { waitUntil: (promise) => pending.push(promise) })
@@ -80,6 +108,21 @@ export function createTestGate({ policy: document, values = {}, origin, startAt 
       await Promise.all(pending)
       return read
     },
+  }
+}
+
+function signInOf(provider: IdentityProviderConfig, person: TestPerson, now: number): SignIn {
+  const { subject = 'person', scopes = [], groups = [], claims = {}, accessToken } = person
+  return {
+    provider: provider.name,
+    issuer: provider.kind === 'oidc' ? provider.issuer : provider.entityId,
+    subject,
+    ...(provider.consumer === undefined ? {} : { consumer: provider.consumer }),
+    claims: { auth_time: Math.floor(now / 1000), ...claims },
+    groups,
+    scopes,
+    authenticatedAt: now,
+    ...(accessToken === undefined ? {} : { tokens: { accessToken, tokenType: 'bearer' } }),
   }
 }
 

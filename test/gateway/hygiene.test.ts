@@ -95,7 +95,9 @@ describe('what the client sees', () => {
   test('OA-8: one challenge per scheme that could help', async () => {
     const gate = createOrdersGate()
     const response = await gate.fetch(get(gate, '/v1/orders/1'))
-    expect(response.headers.get('www-authenticate')).toBe('Bearer realm="portcullis", ApiKey realm="portcullis", header="X-API-Key"')
+    expect(response.headers.get('www-authenticate')).toBe(
+      'Bearer realm="portcullis", ApiKey realm="portcullis", header="X-API-Key", Cookie realm="portcullis", cookie-name="__Host-portcullis"',
+    )
   })
 
   test('GW-7: HEAD follows GET, 405 names what is there', async () => {
