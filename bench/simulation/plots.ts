@@ -4,6 +4,8 @@ import { simulateLimit, type Load } from './limits.ts'
 import { atLoad, LOAD, rate } from './scenarios.ts'
 
 const DIRECTORY = 'docs/scale'
+/** Half as many isolates and requests as in the table, for half as long. */
+const SMALL = { ...LOAD, isolatesPerPlace: 1, requestsPerSecond: 1000, seconds: 30, warmUpSeconds: 15 }
 const PERCENTS = [25, 50, 80, 100, 150, 200, 300]
 const PACES = [0.1, 0.3, 1, 3, 10, 30]
 
@@ -11,7 +13,7 @@ const PACES = [0.1, 0.3, 1, 3, 10, 30]
 function atPace(pace: number): Load {
   const requestsPerSecond = pace * 50
   const limit = rate(Math.ceil(requestsPerSecond / 0.8))
-  return { ...LOAD, subjects: 1, isolatesPerPlace: 1, seconds: 80, warmUpSeconds: 40, requestsPerSecond, limit }
+  return { ...LOAD, subjects: 1, isolatesPerPlace: 1, seconds: 60, warmUpSeconds: 30, requestsPerSecond, limit }
 }
 
 interface Cost {
@@ -27,7 +29,7 @@ export async function drawAll(seed: number, delaysSeconds: readonly number[], co
   const draw = async (name: string, svg: string): Promise<void> => writeFile(`${DIRECTORY}/${name}.svg`, svg)
   const [calls, all, beyond]: [Point[], Point[], Point[]] = [[], [], []]
   for (const percent of PERCENTS) {
-    const outcome = await simulateLimit({ ...atLoad(percent), seconds: 35 }, seed)
+    const outcome = await simulateLimit(atLoad(percent, SMALL), seed)
     calls.push([percent, outcome.objectCallsPerRequest.hot])
     all.push([percent, outcome.objectCallsPerRequest.all])
     beyond.push([percent, 100 * Math.max(0, outcome.bursting)])

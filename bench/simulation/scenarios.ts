@@ -46,7 +46,10 @@ const HOT = 0.17
 const hotRate = LOAD.requestsPerSecond * HOT
 
 /** `percent`: what the busiest subject asks for, of what its limit lets in. */
-export const atLoad = (percent: number): Load => ({ ...LOAD, limit: rate(Math.round((hotRate * 100) / percent)) })
+export const atLoad = (percent: number, load: Omit<Load, 'limit'> = LOAD): Load => ({
+  ...load,
+  limit: rate(Math.round((load.requestsPerSecond * HOT * 100) / percent)),
+})
 const COSTS = [1, 1, 1, 1, 1, 1, 5, 20]
 const MEAN_COST = COSTS.reduce((sum, cost) => sum + cost, 0) / COSTS.length
 
@@ -60,9 +63,9 @@ export const SCENARIOS = {
   'one subject, 20,000/s': {
     ...LOAD,
     subjects: 1,
-    isolatesPerPlace: 10,
-    seconds: 12,
-    warmUpSeconds: 6,
+    isolatesPerPlace: 4,
+    seconds: 10,
+    warmUpSeconds: 5,
     requestsPerSecond: 20_000,
     limit: rate(25_000),
   },
