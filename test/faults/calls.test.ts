@@ -1,15 +1,13 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import document from '#policy'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
-import { createGate } from '../../src/gate.ts'
 import { CALL_MS } from '../../src/http/object-call.ts'
-import { NOW } from '../support/authenticators.ts'
+import { createFaultGate } from '../support/fault-gate.ts'
 import { CALL_FAULTS, faulty, type CallFault } from '../support/faults.ts'
-import { codeOf, createOrdersGate, get, key, prepare, send, signed, VALUES } from '../support/orders.ts'
+import { codeOf, createOrdersGate, get, key, prepare, send, signed } from '../support/orders.ts'
 
-const bindings = { ...(env as unknown as Bindings), ...VALUES }
+const bindings = env as unknown as Bindings
 const helper = createOrdersGate()
 const FAULTS = Object.entries(CALL_FAULTS) as [string, CallFault][]
 
@@ -17,24 +15,13 @@ const FAULTS = Object.entries(CALL_FAULTS) as [string, CallFault][]
 function scene() {
   const [ledger, replay, feed] = [faulty(bindings.LEDGER), faulty(bindings.REPLAY), faulty(bindings.REVOCATIONS)]
   let reached = 0
-  const gate = createGate(
-    document,
-    { ...bindings, LEDGER: ledger.namespace, REPLAY: replay.namespace, REVOCATIONS: feed.namespace },
-    {
-      now: () => NOW,
-      log: () => undefined,
-      fetch: async () => {
-        reached += 1
-        return new Response('ok')
-      },
+  const { answer } = createFaultGate({
+    bindings: { LEDGER: ledger.namespace, REPLAY: replay.namespace, REVOCATIONS: feed.namespace },
+    fetch: async () => {
+      reached += 1
+      return new Response('ok')
     },
-  )
-  const answer = async (request: Request): Promise<Response> => {
-    const pending: Promise<unknown>[] = []
-    const response = await gate.handle(request.clone(), { waitUntil: (promise) => pending.push(promise) })
-    await Promise.all(pending)
-    return response
-  }
+  })
   return { ledger, replay, feed, answer, reached: () => reached }
 }
 

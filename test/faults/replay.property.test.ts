@@ -62,6 +62,30 @@ async function crash(name: string): Promise<void> {
   }).catch(() => undefined)
 }
 
+type Use = { readonly id: number; readonly life: number }
+/** The answers that cannot be, of calls made at once; `dies`: with a crash among them. */
+async function useAll(name: string, model: Model, now: number, { uses, dies }: { uses: readonly Use[]; dies: boolean }): Promise<string[]> {
+  const calls = Promise.allSettled(
+    uses.map(async ({ id, life }) => stubOf(name).use(record({ hash: IDS[id] ?? random(), expiresAt: now + life }), now)),
+  )
+  if (dies) await crash(name)
+  const answers = (await calls).map((answer) => (answer.status === 'fulfilled' ? answer.value : undefined))
+  // Who heard `replayed` may have come after one that was never answered.
+  const order = (answer: string | undefined): number => ['fresh', undefined, 'replayed'].indexOf(answer)
+  return uses
+    .map(({ id, life }, index) => ({ id, end: now + life, answer: answers[index] }))
+    .toSorted((one, other) => order(one.answer) - order(other.answer))
+    .filter(({ id, end, answer }) => !model.hears(id, now, end, answer))
+    .map(({ id, answer }) => `id ${id} heard ${answer} at ${now - START}`)
+}
+async function ring(name: string, times: number): Promise<void> {
+  for (let fired = 0; fired < times; fired += 1) await runInDurableObject(stubOf(name), async (shard) => shard.alarm())
+}
+async function evict(name: string): Promise<void> {
+  await stubOf(name).stats()
+  await evictDurableObject(stubOf(name))
+}
+
 test('calls, alarms that come early or twice, evictions, crashes in mid call and time, in any order: as a list of ends would answer', async () => {
   let run = 0
   await assert(
@@ -73,24 +97,10 @@ test('calls, alarms that come early or twice, evictions, crashes in mid call and
       vi.setSystemTime(now)
       for (const step of taken) {
         if (step.kind === 'wait') vi.setSystemTime((now += step.ms))
-        else if (step.kind === 'evict') {
-          await stubOf(name).stats()
-          await evictDurableObject(stubOf(name))
-        } else if (step.kind === 'crash') await crash(name)
-        else if (step.kind === 'alarm') {
-          for (let fired = 0; fired < step.times; fired += 1) await runInDurableObject(stubOf(name), async (shard) => shard.alarm())
-        } else {
-          const calls = Promise.allSettled(
-            step.uses.map(async ({ id, life }) => stubOf(name).use(record({ hash: IDS[id] ?? random(), expiresAt: now + life }), now)),
-          )
-          if (step.dies) await crash(name)
-          const answers = (await calls).map((answer) => (answer.status === 'fulfilled' ? answer.value : undefined))
-          // Who heard `replayed` may have come after one that was never answered.
-          const order = (answer: string | undefined): number => ['fresh', undefined, 'replayed'].indexOf(answer)
-          const heard = step.uses.map(({ id, life }, index) => ({ id, end: now + life, answer: answers[index] }))
-          for (const { id, end, answer } of heard.toSorted((one, other) => order(one.answer) - order(other.answer)))
-            if (!model.hears(id, now, end, answer)) wrong.push(`id ${id} heard ${answer} at ${now - START}`)
-        }
+        else if (step.kind === 'evict') await evict(name)
+        else if (step.kind === 'crash') await crash(name)
+        else if (step.kind === 'alarm') await ring(name, step.times)
+        else wrong.push(...(await useAll(name, model, now, step)))
       }
       expect(wrong).toEqual([])
     }),
