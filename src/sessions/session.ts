@@ -49,7 +49,7 @@ export interface TokenRefresher {
 
 /** A session as a request sees it. Holds no token. */
 export interface Session {
-  /** Stable over rotations of the cookie; what a revocation names. */
+  /** Another one after every sign-in; what a revocation names. */
   readonly id: string
   readonly signIn: Omit<SignIn, 'tokens'>
   /** Milliseconds since the epoch. */
@@ -60,7 +60,7 @@ export interface Session {
 
 /** The sessions of a gate, as the identity endpoints and the session scheme use them. Every method throws when the objects cannot answer. */
 export interface Sessions {
-  /** Starts one and gives its `Set-Cookie` fields. `replaced`: the session whose cookie came with the request is ended first (BF-7). */
+  /** Starts one and gives its `Set-Cookie` fields. The session whose cookie came with the request is ended first (BF-7). */
   start(signIn: SignIn, request: Request, now: number): Promise<{ readonly session: Session; readonly setCookies: readonly string[] }>
   /** By the cookie of a request. `undefined`: there is none, or it is over. */
   find(request: Request, now: number): Promise<Session | undefined>
