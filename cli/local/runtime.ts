@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { KV_SERVICE } from './kv-service.ts'
 
 export interface RuntimeOptions {
   /** The bundled Worker. */
@@ -57,6 +58,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   copyFileSync(options.workerPath, join(directory, 'worker.js'))
   writeFileSync(join(directory, 'policy.json'), JSON.stringify(options.policy))
+  writeFileSync(join(directory, 'kv.js'), KV_SERVICE)
   // Bindings hold secrets: for their owner alone.
   writeFileSync(join(directory, 'config.capnp'), configOf(options), { mode: 0o600 })
   const child = spawn(runtimePath(), ['serve', '--control-fd=3', 'config.capnp'], {
@@ -150,13 +152,20 @@ const config :Workerd.Config = (
   services = [
     (name = "gate", worker = .gate),
     (name = "objects", disk = (path = ${text(join(stateDirectory, 'objects'))}, writable = true)),
-    (name = "kv", disk = (path = ${text(join(stateDirectory, 'kv'))}, writable = true)),
+    (name = "kv", worker = .kv),
+    (name = "kv-disk", disk = (path = ${text(join(stateDirectory, 'kv'))}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [(
     name = "edge", address = "127.0.0.1:0", service = "gate",
     http = (cfBlobHeader = ${text(edgeFields.cf)}, forwardedProtoHeader = ${text(edgeFields.scheme)}),
   )],
+);
+
+const kv :Workerd.Worker = (
+  compatibilityDate = "2026-11-01",
+  modules = [(name = "kv.js", esModule = embed "kv.js")],
+  bindings = [(name = "disk", service = "kv-disk")],
 );
 
 const gate :Workerd.Worker = (
