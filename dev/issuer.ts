@@ -30,6 +30,8 @@ export interface DemoClient {
 
 const SCOPES = 'orders:read orders:write payments:write'
 const TOKEN_SECONDS = 12 * 3600
+/** Short, so that a session of the demo is seen to follow its tokens. */
+const RELYING_PARTY_TOKEN_SECONDS = 15
 const REDIRECT_URI = 'http://127.0.0.1/callback'
 /** Keys kept: the newest signs, the others still verify what they signed. */
 const KEPT_KEYS = 3
@@ -176,10 +178,10 @@ function configurationOf(
         enabled: true,
         defaultResource: () => audience,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
+        getResourceServerInfo: (_context: unknown, _resource: string, client: { readonly clientId: string }) => ({
           scope: SCOPES,
           audience,
-          accessTokenTTL: TOKEN_SECONDS,
+          accessTokenTTL: client.clientId === relyingParty.clientId ? RELYING_PARTY_TOKEN_SECONDS : TOKEN_SECONDS,
           accessTokenFormat: 'jwt',
           jwt: { sign: { alg: 'ES256' } },
         }),
@@ -205,6 +207,8 @@ function gateClient({ clientId, keys, redirectUri, signedOutUri, backChannelLogo
     id_token_signed_response_alg: 'ES256',
     dpop_bound_access_tokens: true,
     require_pushed_authorization_requests: true,
+    // So that routes which want a fresh sign-in know how fresh it is.
+    require_auth_time: true,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { randomUUID } from 'node:crypto'
+import { inflateRawSync } from 'node:zlib'
 import { Constants, IdentityProvider, ServiceProvider, setSchemaValidator } from 'samlify'
 import { close, listen } from './listen.ts'
 import type { RsaIdentity } from './rsa-identity.ts'
@@ -45,10 +46,11 @@ export async function startSamlProvider(wanted: number, { privateKey, certificat
     singleLogoutService: [{ Binding: BINDINGS.redirect, Location: `${url}/slo` }],
     loginResponseTemplate: { context: RESPONSE, attributes: [] },
   })
-  const sessions = new Set<string>()
+  /** When somebody signed in, by cookie. */
+  const sessions = new Map<string, number>()
   let relyingParty: { readonly base: string; readonly party: ReturnType<typeof ServiceProvider> } | undefined
 
-  const answerLogin = async (response: ServerResponse, query: URLSearchParams, requestId: string): Promise<void> => {
+  const answerLogin = async (response: ServerResponse, query: URLSearchParams, requestId: string, signedInAt: number): Promise<void> => {
     if (relyingParty === undefined) return page(response, 503, 'Not ready', '<p>The gate has not started yet.</p>')
     const { base, party } = relyingParty
     const { context } = await provider.createLoginResponse(
@@ -58,7 +60,7 @@ export async function startSamlProvider(wanted: number, { privateKey, certificat
       {},
       {
         relayState: query.get('RelayState') ?? '',
-        customTagReplacement: (template: string) => fill(template, base, entityId, requestId),
+        customTagReplacement: (template: string) => fill(template, { base, issuer: entityId, requestId, signedInAt }),
       },
     )
     const fields = { SAMLResponse: context, RelayState: query.get('RelayState') ?? '' }
@@ -88,14 +90,15 @@ export async function startSamlProvider(wanted: number, { privateKey, certificat
 
   const signIn = async ({ target, form, response, session }: Visit): Promise<void> => {
     const requestId = await requestIn('login', target)
-    if (form === undefined && !sessions.has(session)) return loginPage(response, target, false)
-    if (form !== undefined) {
-      if (form.get('login') !== USER.login || form.get('password') !== USER.password) return loginPage(response, target, true)
-      const fresh = randomUUID()
-      sessions.add(fresh)
-      response.setHeader('set-cookie', `${COOKIE}=${fresh}; HttpOnly; Path=/; SameSite=Lax`)
-    }
-    return answerLogin(response, target.searchParams, requestId)
+    const known = isForced(target) ? undefined : sessions.get(session)
+    if (form === undefined && known === undefined) return loginPage(response, target, false)
+    if (form === undefined) return answerLogin(response, target.searchParams, requestId, known ?? 0)
+    if (form.get('login') !== USER.login || form.get('password') !== USER.password) return loginPage(response, target, true)
+    const fresh = randomUUID()
+    const now = Date.now()
+    sessions.set(fresh, now)
+    response.setHeader('set-cookie', `${COOKIE}=${fresh}; HttpOnly; Path=/; SameSite=Lax`)
+    return answerLogin(response, target.searchParams, requestId, now)
   }
 
   const singleLogout = async ({ target, response, session }: Visit): Promise<void> => {
@@ -174,9 +177,22 @@ interface Visit {
 const contextOf = (binding: unknown): string => (binding as { readonly context: string }).context
 
 const SESSION_INDEX = 'demo-session'
-const RESPONSE = `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{ID}" Version="2.0" IssueInstant="{Now}" Destination="{Recipient}" InResponseTo="{Request}"><saml:Issuer>{Issuer}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status><saml:Assertion ID="{AssertionID}" Version="2.0" IssueInstant="{Now}"><saml:Issuer>{Issuer}</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">{NameID}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData Recipient="{Recipient}" NotOnOrAfter="{Later}" InResponseTo="{Request}"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{Now}" NotOnOrAfter="{Later}"><saml:AudienceRestriction><saml:Audience>{Audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{Now}" SessionIndex="{SessionIndex}"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="email"><saml:AttributeValue>{Email}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="name"><saml:AttributeValue>{Name}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="groups">{Groups}</saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>`
+const RESPONSE = `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{ID}" Version="2.0" IssueInstant="{Now}" Destination="{Recipient}" InResponseTo="{Request}"><saml:Issuer>{Issuer}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status><saml:Assertion ID="{AssertionID}" Version="2.0" IssueInstant="{Now}"><saml:Issuer>{Issuer}</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">{NameID}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData Recipient="{Recipient}" NotOnOrAfter="{Later}" InResponseTo="{Request}"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{Now}" NotOnOrAfter="{Later}"><saml:AudienceRestriction><saml:Audience>{Audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{SignedIn}" SessionIndex="{SessionIndex}"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="email"><saml:AttributeValue>{Email}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="name"><saml:AttributeValue>{Name}</saml:AttributeValue></saml:Attribute><saml:Attribute Name="groups">{Groups}</saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>`
 
-function fill(template: string, base: string, issuer: string, requestId: string): { readonly id: string; readonly context: string } {
+/** Whether the gate wants the person asked again (Core §3.4.1). */
+function isForced(target: URL): boolean {
+  const request = inflateRawSync(Buffer.from(target.searchParams.get('SAMLRequest') ?? '', 'base64'), { maxOutputLength: 65_536 })
+  return /\sForceAuthn="(?:true|1)"/u.test(request.toString())
+}
+
+interface Answer {
+  readonly base: string
+  readonly issuer: string
+  readonly requestId: string
+  readonly signedInAt: number
+}
+
+function fill(template: string, { base, issuer, requestId, signedInAt }: Answer): { readonly id: string; readonly context: string } {
   const now = Date.now()
   const id = `_${randomUUID()}`
   const values: Readonly<Record<string, string>> = {
@@ -184,6 +200,7 @@ function fill(template: string, base: string, issuer: string, requestId: string)
     AssertionID: `_${randomUUID()}`,
     Request: escapeText(requestId),
     Now: new Date(now).toISOString(),
+    SignedIn: new Date(signedInAt).toISOString(),
     Later: new Date(now + MINUTES * 60_000).toISOString(),
     Issuer: issuer,
     Recipient: `${base}/acs`,

@@ -91,6 +91,28 @@ describe.each(KINDS)('sign in with %s', (kind) => {
     expect(await shown()).toContain('/v1/orders/7')
   })
 
+  test('a route that wants a fresh sign-in asks again after a while, and lets in at once afterwards', async () => {
+    await signIn(kind)
+    expect((await ask('/v1/account')).status).toBe(200)
+    await page.waitForTimeout(16_000)
+    const refused = await ask('/v1/account')
+    expect(refused).toMatchObject({ status: 401, body: { code: 'step-up-required' } })
+    expect(String(refused.body['login'])).toContain('max_age=15')
+    // What needs no fresh sign-in goes on: with OpenID Connect by a token that was refreshed meanwhile.
+    expect((await ask('/v1/orders/42')).status).toBe(200)
+    const before = (await ask('/.portcullis/session')).body['id']
+    await page.goto(`${gate()}/v1/account`)
+    await page.locator('text=Staff').or(page.locator('[name=password]')).first().waitFor()
+    if (page.url().startsWith(gate())) await page.click(kind === 'oidc' ? 'text=Staff' : 'text=Partners')
+    await page.fill('[name=password]', 'demo')
+    if ((await page.locator('[name=login]').count()) > 0) await page.fill('[name=login]', 'demo')
+    await page.click('button[type=submit], form button')
+    await page.waitForLoadState('networkidle')
+    if (page.url().startsWith(demo.issuer)) await page.click('button[type=submit]')
+    await page.waitForURL(`${gate()}/v1/account`)
+    expect((await ask('/.portcullis/session')).body['id']).not.toBe(before)
+  })
+
   test('two tabs at once: both end signed in', async () => {
     const other = await context.newPage()
     await page.goto(exampleOf(kind).url)
