@@ -184,7 +184,7 @@ describe('GET /.portcullis/admin/v1/status', () => {
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(await response.json()).toMatchObject({
       gateway: 'test',
-      policy: { title: 'Orders', routes: 8 },
+      policy: { title: 'Orders', routes: 9 },
       revocations: { boundSeconds: 5, entries: expect.any(Number) as number },
     })
     expect(await codeOf(await isolate(() => NOW).answer(new Request(STATUS)))).toBe('401 credential-missing')
