@@ -34,7 +34,7 @@ export function createSealer(rootSecret: RootSecret, purpose: string): Sealer {
       if (generation === undefined) throw new Error('the root secret has no generation')
       const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
       const algorithm = { name: 'AES-GCM', iv, additionalData: UTF8.encode(context) }
-      const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, await keyOf(generation), bytes))
+      const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, await keyOf(generation), new Uint8Array(bytes)))
       const whole = new Uint8Array(IV_BYTES + sealed.byteLength)
       whole.set(iv)
       whole.set(sealed, IV_BYTES)
