@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
-import { createFeedBackup, type FeedBackup } from './feed-backup.ts'
+import { createFeedBackup, type FeedBackup, type Forgotten } from './feed-backup.ts'
 import { canonicalTarget, targetText } from './target.ts'
 import { MAX_LOOKED_UP, type FeedPage, type FeedPosition, type FeedStatus } from './feed.ts'
 import type { ChangeRequest } from './change-request.ts'
@@ -50,7 +50,7 @@ function revocationOf({ sequence, entry }: Row): Revocation {
 
 /**
  * Everything that must stop, in one append-only list. An entry is durable before `append` answers. A second copy in KV
- * brings the list back should the object's storage ever be lost; it is read then and never else.
+ * brings the list back should the object's storage ever be lost, and what came later should it be set back.
  */
 export class RevocationFeed extends DurableObject<Bindings> {
   readonly #sql: SqlStorage
@@ -87,8 +87,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
       const known = earlier.reduce<Changes | undefined>((merged, { changed }) => mergeChanges(merged, changed ?? {}), undefined)
       const changed = mergeChanges(known, stampChanges(patch, known, now))
       const end = Math.max(expiresAt, ...earlier.map((one) => one.expiresAt))
-      for (const { sequence } of earlier) this.#sql.exec('delete from entries where sequence = ?', sequence)
-      this.#total(-earlier.length)
+      for (const { sequence } of earlier) this.#delete('?', sequence)
       if (this.#begin(1) > MAX_ENTRIES) throw new Error('the revocation feed is full')
       const joined: NewEntry = { target, changed, expiresAt: end, reason }
       return { sequence: this.#insert(joined), ...joined }
@@ -139,29 +138,37 @@ export class RevocationFeed extends DurableObject<Bindings> {
     this.#backupAt = undefined
     const now = Date.now()
     const hasForgotten = this.#forget(now)
-    let hasWritten = false
+    let backUpAt: number | undefined
     try {
       if (this.#isUnchecked) await this.#recover()
-      hasWritten = await this.#backup.write(now)
+      backUpAt = await this.#backup.write(now)
     } catch (error) {
       if ((repeated?.retryCount ?? 0) < MAX_REPEATED) throw error
       return this.ctx.storage.setAlarm(now + ALARM_AGAIN_MS)
     }
     if ((await this.ctx.storage.getAlarm()) !== null) return
-    if (!hasForgotten || !hasWritten) await this.ctx.storage.setAlarm(Date.now() + BACKUP_DELAY_MS)
-    else if (this.#count() > 0) await this.ctx.storage.setAlarm(Date.now() + FORGET_EVERY_MS)
+    const forgetAt = hasForgotten ? (this.#count() > 0 ? now + FORGET_EVERY_MS : undefined) : now
+    const next = Math.min(forgetAt ?? Number.POSITIVE_INFINITY, backUpAt ?? Number.POSITIVE_INFINITY)
+    if (next !== Number.POSITIVE_INFINITY) await this.ctx.storage.setAlarm(Math.max(next, Date.now() + BACKUP_DELAY_MS))
   }
 
   /** False: there is more to forget. */
   #forget(now: number): boolean {
     return this.ctx.storage.transactionSync(() => {
       const before = 'select sequence from entries where expires_at <= ? order by expires_at limit ?'
-      const forgotten = this.#sql
-        .exec(`delete from entries where sequence in (${before}) returning 1`, now, FORGOTTEN_PER_ALARM)
-        .toArray().length
-      this.#total(-forgotten)
-      return forgotten < FORGOTTEN_PER_ALARM
+      const { length } = this.#delete(before, now, FORGOTTEN_PER_ALARM)
+      return length < FORGOTTEN_PER_ALARM
     })
+  }
+
+  /** `which`: a query of sequences. */
+  #delete(which: string, ...values: readonly SqlStorageValue[]): readonly Forgotten[] {
+    const gone = this.#sql
+      .exec<Forgotten>(`delete from entries where sequence in (${which}) returning sequence, length(entry) as length`, ...values)
+      .toArray()
+    this.#backup.forget(gone)
+    this.#total(-gone.length)
+    return gone
   }
 
   async #open(): Promise<void> {

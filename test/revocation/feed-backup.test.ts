@@ -2,7 +2,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
-import { CHUNK_BYTES, CHUNKS_PER_CALL } from '../../src/revocation/feed-backup.ts'
+import { CHUNK_BYTES, CHUNKS_PER_CALL, KEEP_REPLACED_MS } from '../../src/revocation/feed-backup.ts'
 import type { RevocationFeed } from '../../src/revocation/feed-object.ts'
 
 const FAR = Date.UTC(2036, 0, 1)
@@ -30,6 +30,32 @@ const large = (id: string, expiresAt = FAR) => entryOf(id, expiresAt, 'x'.repeat
 async function loseStorage(feed: Feed): Promise<void> {
   await runInDurableObject(feed, async (_object, { storage }) => storage.deleteAll())
   await evictDurableObject(feed)
+}
+
+/** What a chunk in KV holds. */
+const storedOf = async (key: string): Promise<readonly unknown[]> => (await BACKUP.get<readonly unknown[]>(key, 'json')) ?? []
+const entriesOf = async (feed: Feed) => {
+  const entries = []
+  for (let page = await feed.since(undefined); ; page = await feed.since(page.position)) {
+    entries.push(...page.entries)
+    if (!page.hasMore) return entries
+  }
+}
+/** Their time comes, and an alarm. */
+async function expire(feed: Feed, ...sequences: readonly number[]): Promise<void> {
+  await runInDurableObject(feed, async (object: RevocationFeed, { storage }) => {
+    for (const sequence of sequences) storage.sql.exec('update entries set expires_at = 1 where sequence = ?', sequence)
+    await object.alarm()
+  })
+}
+/** As many alarms as there is work for. */
+async function settled(feed: Feed): Promise<void> {
+  for (let call = 0; call < 5; call += 1) await alarm(feed)
+}
+/** The manifest of now, as KV may still serve it later. */
+async function copyOf(feed: Feed): Promise<{ putBack: () => Promise<void> }> {
+  const text = (await BACKUP.get(nameOf(feed))) ?? ''
+  return { putBack: async () => BACKUP.put(nameOf(feed), text) }
 }
 
 // The objects' clock is so far ahead that no alarm goes off by itself.
@@ -105,29 +131,99 @@ describe('the second copy of the feed', () => {
     expect(await keysOf(feed)).toHaveLength(CHUNKS_PER_CALL + 1)
   })
 
-  test('a chunk stays until all in it has expired', async () => {
-    const soon = Date.now() + 3_600_000
-    const feed = await backedUp(large('a', soon), large('b', soon), large('c', soon), large('d'))
+  test('a chunk stays until half of it is gone, is then written anew, and goes with its last entry', async () => {
+    const part = (id: string, share: number) => entryOf(id, FAR, 'x'.repeat((CHUNK_BYTES / 3) * share))
+    const feed = await backedUp(part('a', 0.25), part('b', 0.375), part('c', 0.375), large('d'), large('e'))
     const [first, second] = await keysOf(feed)
-    const expire = async (...ids: readonly number[]): Promise<void> => {
-      await runInDurableObject(feed, async (_object, { storage }) => {
-        for (const id of ids) storage.sql.exec('update entries set expires_at = 1 where sequence = ?', id)
-      })
-      await alarm(feed)
-    }
-    await expire(1, 3)
+    await expire(feed, 1)
     expect(await keysOf(feed)).toEqual([first, second])
-    await expire(2)
+    await expire(feed, 2)
+    const [anew = '', same] = await keysOf(feed)
+    expect([anew === first, same, (await storedOf(anew)).length]).toEqual([false, second, 1])
+    await expire(feed, 3)
     expect(await keysOf(feed)).toEqual([second])
     await loseStorage(feed)
-    expect(await idsOf(feed)).toEqual(['c', 'd'])
+    expect(await idsOf(feed)).toEqual(['d', 'e'])
   })
+
+  test('neighbours that fit into one chunk become one; a call writes a bounded number', async () => {
+    const feed = feedOf()
+    const ids = Array.from({ length: 36 }, (_, index) => `k${index}`)
+    for (const id of ids) await feed.append([entryOf(id, FAR, 'x'.repeat(CHUNK_BYTES / 9))])
+    await settled(feed)
+    const countsOf = async () => (await manifestOf(feed)).chunks.map(({ entries }) => entries)
+    expect(await countsOf()).toEqual(Array.from({ length: 12 }, () => 3))
+    // Of each chunk one entry stays; two of them make one.
+    await expire(feed, ...ids.flatMap((_, index) => (index % 3 === 1 ? [] : [index + 1])))
+    expect(await countsOf()).toEqual([2, 2, 2, 2, 3, 3, 3, 3])
+    await alarm(feed)
+    expect(await countsOf()).toEqual([2, 2, 2, 2, 2, 2])
+    expect(await idsOf(feed)).toEqual(ids.filter((_, index) => index % 3 === 1))
+  }, 30_000)
+
+  test('after many expiries, in any order, the copy is less than twice what lives', async () => {
+    const part = (id: string) => entryOf(id, FAR, 'x'.repeat(CHUNK_BYTES / 30))
+    const feed = feedOf()
+    const count = 60
+    for (let index = 0; index < count; index += 1) await feed.append([part(`k${index}`)])
+    await settled(feed)
+    expect(await keysOf(feed)).toHaveLength(6)
+    const living = new Set(Array.from({ length: count }, (_, index) => index + 1))
+    for (let round = 0; round < 7; round += 1) {
+      // Every other one, from places that differ: 60, 30, 15, … remain.
+      await expire(feed, ...[...living].filter((_, index) => index % 2 === round % 2))
+      for (const gone of [...living].filter((_, index) => index % 2 === round % 2)) living.delete(gone)
+      await settled(feed)
+      const sizes = await Promise.all((await keysOf(feed)).map(async (key) => ((await BACKUP.get(key)) ?? '').length))
+      const stored = sizes.reduce((sum, size) => sum + size, 0)
+      const live = (await entriesOf(feed)).reduce((sum, entry) => sum + JSON.stringify(entry).length, 0)
+      expect(stored, `round ${round}`).toBeLessThan(2 * live + 1)
+      expect(sizes.length).toBeLessThanOrEqual((2 * live * 3) / CHUNK_BYTES + 2)
+      expect(new Set((await entriesOf(feed)).map(({ sequence }) => sequence))).toEqual(living)
+    }
+    // Replaced ones go once no manifest that KV serves can name them.
+    vi.setSystemTime(Date.now() + KEEP_REPLACED_MS)
+    await settled(feed)
+    expect((await BACKUP.list({ prefix: `${nameOf(feed)}:` })).keys.map(({ name }) => name).toSorted()).toEqual(
+      (await keysOf(feed)).toSorted(),
+    )
+  }, 60_000)
+
+  test.each(['the merged chunk is not taken', 'the manifest is not taken', 'old chunks are not removed'] as const)(
+    'the object dies in the middle of that, %s: nothing is lost, and the next one ends it',
+    async (what) => {
+      const feed = await backedUp(large('a'), large('b'), large('c'), large('d'), entryOf('e'))
+      const old = await keysOf(feed)
+      const isOf = (key: string): boolean => (key === nameOf(feed)) === (what === 'the manifest is not taken')
+      if (what === 'old chunks are not removed') {
+        await expire(feed, 2, 4)
+        vi.setSystemTime(Date.now() + KEEP_REPLACED_MS)
+      }
+      const fault = failing(what === 'old chunks are not removed' ? 'delete' : 'put', isOf)
+      try {
+        await expect(expire(feed, 2, 4)).rejects.toThrow('KV is down')
+      } finally {
+        fault.mend()
+      }
+      expect(await Promise.all(old.map(async (key) => (await BACKUP.get(key)) !== null))).toEqual([true, true, true])
+      const early = await copyOf(feed)
+      // However late the next one is: until its manifest is written, the earlier one is all that is served.
+      vi.setSystemTime(Date.now() + KEEP_REPLACED_MS)
+      await evictDurableObject(feed)
+      await settled(feed)
+      expect(await idsOf(feed)).toEqual(['a', 'c', 'e'])
+      expect((await Promise.all((await keysOf(feed)).map(storedOf))).flat()).toHaveLength(3)
+      await early.putBack()
+      await loseStorage(feed)
+      expect((await idsOf(feed)).filter((id) => !['b', 'd'].includes(id))).toEqual(['a', 'c', 'e'])
+    },
+  )
 
   test('a copy that ends before its manifest leaves the earlier one whole, and the chunks beyond it count', async () => {
     const feed = await backedUp(large('a'), entryOf('b'))
     await feed.append([large('c')])
     await runInDurableObject(feed, async (object: RevocationFeed) => {
-      const broken = failingAt(nameOf(feed))
+      const broken = failing('put', (key) => key === nameOf(feed))
       try {
         await expect(object.alarm()).rejects.toThrow('KV is down')
       } finally {
@@ -163,13 +259,13 @@ describe('the second copy of the feed', () => {
   })
 })
 
-/** KV that takes everything but one key. */
-function failingAt(name: string): { mend: () => void } {
-  const put = BACKUP.put.bind(BACKUP)
+/** KV that fails at some keys. */
+function failing(method: 'put' | 'delete', isOf: (key: string) => boolean): { mend: () => void } {
+  const whole = BACKUP[method].bind(BACKUP)
   const broken = async (key: string, ...rest: readonly unknown[]): Promise<void> => {
-    if (key === name) throw new Error('KV is down')
-    await Reflect.apply(put, undefined, [key, ...rest])
+    if (isOf(key)) throw new Error('KV is down')
+    await Reflect.apply(whole, undefined, [key, ...rest])
   }
-  Object.defineProperty(BACKUP, 'put', { value: broken, configurable: true, writable: true })
-  return { mend: () => Object.defineProperty(BACKUP, 'put', { value: put, configurable: true, writable: true }) }
+  Object.defineProperty(BACKUP, method, { value: broken, configurable: true, writable: true })
+  return { mend: () => Object.defineProperty(BACKUP, method, { value: whole, configurable: true, writable: true }) }
 }

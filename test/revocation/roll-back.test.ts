@@ -10,7 +10,7 @@ const FAR = Date.UTC(2036, 0, 1)
 const { REVOCATIONS } = env as unknown as Bindings
 type Feed = DurableObjectStub<RevocationFeed>
 type Tables = Readonly<Record<string, readonly Record<string, SqlStorageValue>[]>>
-const TABLES = ['opened', 'entries', 'runs', 'total', 'chunks', 'replaced', 'sqlite_sequence']
+const TABLES = ['opened', 'entries', 'runs', 'total', 'chunk', 'replaced', 'sqlite_sequence']
 
 const feedOf = (): Feed => REVOCATIONS.getByName(crypto.randomUUID())
 const revoke = async (feed: Feed, ...ids: readonly string[]): Promise<void> => {
