@@ -1,23 +1,22 @@
 import { canonicalize, type CanonicalUrl } from './http/canonical-url.ts'
 import { preflightMethodOf, preflightResponse, shareResponse } from './http/cors.ts'
-import { createRequestBody } from './http/request-body.ts'
 import type { Admission, Limiter } from './limits/limiter.ts'
 import { rateLimitFields } from './limits/rate-limit-fields.ts'
 import { chargesOf } from './limits/subject.ts'
 import type { AssertionSigner } from './origin/assertion.ts'
 import { attachedToken } from './origin/attached-token.ts'
 import { forward, originPath } from './origin/forward.ts'
-import { evaluate, type Caller, type ConsumeOne, type Decision, type EvaluateContext, type Requirement } from './policy/evaluate.ts'
+import type { Caller, ConsumeOne, EvaluateContext, Requirement } from './policy/evaluate.ts'
 import type { Refusal } from './policy/denial.ts'
 import type { LinkedPolicy, LinkedRoute } from './policy/link.ts'
+import { createDecide } from './decide.ts'
 import { holdPermits, messageOf, runDeferred, settle, type Outcome, type Passage } from './passage.ts'
 import type { Route } from './policy/policy.ts'
 import { allowedMethods, exceededCap } from './request-checks.ts'
 import { createRouter } from './policy/router.ts'
 import { replacementFields } from './policy/apply-changes.ts'
-import type { HeldSnapshot, Revocations, RevocationSnapshot } from './revocation/revocations.ts'
+import type { HeldSnapshot, Revocations } from './revocation/revocations.ts'
 import type { Directory } from './directory/directory.ts'
-import type { DeferredTask } from './schemes/authenticator.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 
 /** What the data path of one isolate works with. */
@@ -50,13 +49,9 @@ export interface Gateway {
   ): Promise<Response | undefined>
 }
 
-/** Content is digested up to each scheme's own cap; this one bounds them all. */
-const MAX_DIGESTED_BYTES = 10 * 1024 * 1024
-/** A decision that took longer is made again: content may come as slowly as the client likes. */
-const MAX_DECISION_MS = 1000
-
 export function createGateway(parts: GatewayParts): Gateway {
   const { linked, limiter, revocations, now } = parts
+  const decide = createDecide({ ...parts, plans: linked.limitsOfPlan })
   const { policy } = linked
   const router = createRouter(policy.routes)
   const hosts = new Set([...policy.hosts, ...parts.localAuthorities])
@@ -181,70 +176,11 @@ export function createGateway(parts: GatewayParts): Gateway {
     return { refusal: decision.outcome === 'allow' ? { at: 'path' } : { at: 'evaluate', tried: decision.tried, context } }
   }
 
-  /**
-   * A refusal: what was revoked cannot be known now, so nothing protected is decided, or the address is blocked. What was allowed
-   * slowly must hold by the time that it is then, too: credentials end, nonces are forgotten, periods pass and keys are revoked meanwhile.
-   */
-  async function decide(
-    passage: Passage,
-    target: CanonicalUrl,
-    requirements: readonly Requirement[],
-    parameters: Readonly<Record<string, string>> = {},
-  ): Promise<{ readonly decision: Decision; readonly context: EvaluateContext } | { readonly refusal: Refusal }> {
-    const cap = passage.linkedRoute?.route.maxBodyBytes ?? MAX_DIGESTED_BYTES
-    const body = createRequestBody(passage.request, Math.min(cap, MAX_DIGESTED_BYTES))
-    const isProtected = requirements.some((requirement) => requirement.length > 0)
-    const decideAt = async (at: number) => {
-      const context = await contextOf(passage, { target, parameters, body, now: at }, isProtected)
-      return 'at' in context ? { refusal: context } : { context, decision: await evaluate(requirements, context) }
-    }
-    const first = await decideAt(passage.now)
-    const later = now()
-    return 'decision' in first && first.decision.outcome === 'allow' && later - passage.now >= MAX_DECISION_MS ? decideAt(later) : first
-  }
-
-  async function contextOf(
-    passage: Passage,
-    asked: Pick<EvaluateContext, 'target' | 'parameters' | 'body' | 'now'>,
-    isProtected: boolean,
-  ): Promise<EvaluateContext | Refusal> {
-    const { request, deferred } = passage
-    const address = request.headers.get('cf-connecting-ip') ?? undefined
-    const defer = (task: DeferredTask): void => {
-      deferred.push(task)
-    }
-    if (!isProtected) {
-      revocations.keepFresh?.(asked.now, defer, asked.target.authority)
-      return { ...asked, request, address, revoked: () => undefined, changesOf: () => ({}), defer }
-    }
-    let snapshot: RevocationSnapshot | Promise<RevocationSnapshot>
-    let blocked: string | undefined | Promise<string | undefined>
-    try {
-      snapshot = revocations.snapshot(asked.now, defer, asked.target.authority)
-      if (snapshot instanceof Promise) snapshot = await snapshot
-      blocked = passage.address === undefined ? undefined : snapshot.findAddress(passage.address, asked.now)
-      if (blocked instanceof Promise) blocked = await blocked
-    } catch (error) {
-      parts.log(JSON.stringify({ event: 'outage', dependency: 'revocations', detail: messageOf(error) }))
-      return { at: 'dependency', dependency: 'revocations' }
-    }
-    const known = snapshot
-    if (blocked !== undefined) return { at: 'address', detail: blocked }
-    return {
-      ...asked,
-      request,
-      address,
-      revoked: (principal) => known.find(principal),
-      changesOf: (credential) => known.changesOf(credential),
-      defer,
-    }
-  }
-
   function limitsFor({ limits }: LinkedRoute, caller: Caller): LinkedRoute['limits'] {
     const plan = caller.plan ?? (caller.consumer === undefined ? undefined : parts.directory.consumer(caller.consumer)?.plan)
     if (plan === undefined) return limits
     const planned = linked.limitsOfPlan.get(plan)
-    // Set of a consumer once, and taken out of the policy since: never unlimited.
+    // Whoever was let in is on a plan of the policy; never unlimited.
     if (planned === undefined) throw new Error(`the policy has no plan ${plan}`)
     return [...new Set([...limits, ...planned])]
   }

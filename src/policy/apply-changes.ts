@@ -1,7 +1,7 @@
 import { isInNetwork } from '../http/network.ts'
-import { currentOf, type KnownChanges } from '../revocation/changes.ts'
-import type { Principal, Rejected, VerifyContext } from '../schemes/authenticator.ts'
-import type { Caller } from './evaluate.ts'
+import { currentOf, type Changes, type KnownChanges } from '../revocation/changes.ts'
+import type { Principal, Rejected } from '../schemes/authenticator.ts'
+import type { Caller, EvaluateContext } from './evaluate.ts'
 
 /**
  * A verified principal as of what has changed since its credential was issued, or why it must stop. Plan and scopes of a key are
@@ -10,20 +10,23 @@ import type { Caller } from './evaluate.ts'
 export function applyChanges(
   principal: Principal,
   { key, consumer }: KnownChanges,
-  { now, address }: Pick<VerifyContext, 'now' | 'address'>,
+  { now, address, plans }: Pick<EvaluateContext, 'now' | 'address' | 'plans'>,
 ): Principal | Rejected {
   if (key === undefined && consumer === undefined) return principal
   const [own, shared] = [currentOf(key), currentOf(consumer)]
-  if (own.disabled === true || shared.disabled === true) return rejected('disabled')
+  if ([own.disabled, shared.disabled].includes(true)) return rejected('disabled')
   if (own.validUntil !== undefined && own.validUntil <= now) return rejected('replaced')
   if (!isFrom(own.addresses, address)) return rejected('address_not_allowed')
-  return {
-    ...principal,
-    ...(principal.plan === undefined && shared.plan !== undefined ? { plan: shared.plan } : {}),
-    ...(own.validUntil === undefined
-      ? {}
-      : { expiresAt: Math.min(principal.expiresAt, own.validUntil), replacedAt: key?.validUntil?.at ?? now }),
-  }
+  const plan = principal.plan ?? shared.plan
+  // Given once, and taken out of the policy since: never unlimited.
+  if (plan !== undefined && !plans.has(plan)) return rejected('unknown_plan')
+  const planned = plan === undefined ? principal : { ...principal, plan }
+  return own.validUntil === undefined ? planned : endingAt(own.validUntil, key, planned)
+}
+
+/** It was replaced, and is good until then. */
+function endingAt(until: number, key: Changes | undefined, principal: Principal): Principal {
+  return { ...principal, expiresAt: Math.min(principal.expiresAt, until), replacedAt: key?.validUntil?.at ?? until }
 }
 
 /** An address that nobody knows is in no network. */

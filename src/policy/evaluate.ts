@@ -42,6 +42,8 @@ export type Decision =
 export interface EvaluateContext extends VerifyContext {
   /** Decoded path parameters of the matched route. */
   readonly parameters: Readonly<Record<string, string>>
+  /** The policy's, by name. */
+  readonly plans: Pick<ReadonlyMap<string, unknown>, 'has'>
 }
 
 /**

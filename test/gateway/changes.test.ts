@@ -8,20 +8,22 @@ import { parseRootSecret } from '../../src/credentials/root-secret.ts'
 import { createGate } from '../../src/gate.ts'
 import { decodeBase64Url } from '../../src/http/base64url.ts'
 import { signature } from '../../src/testing/index.ts'
+import { createTestIssuers } from '../../src/testing/test-issuer.ts'
 import { NOW } from '../support/authenticators.ts'
-import { codeOf, createOrdersGate, VALUES } from '../support/orders.ts'
+import { AUDIENCE, codeOf, createOrdersGate, ISSUER, VALUES } from '../support/orders.ts'
 
 const root = parseRootSecret(VALUES.PORTCULLIS_ROOT_KEY, { gateway: 'test', environment: 'test' })
 const HOST = 'https://api.example.com'
 const CHANGES = `${HOST}/.portcullis/admin/v1/changes`
 const DAY = 86_400_000
+const issuers = createTestIssuers(new Map())
 
 /** The gate over real Durable Objects, with a clock of its own: an isolate. */
-function isolate(now: () => number = () => NOW): { answer: (request: Request) => Promise<Response> } {
+function isolate(now: () => number = () => NOW, policy: unknown = document): { answer: (request: Request) => Promise<Response> } {
   const gate = createGate(
-    document,
+    policy,
     { ...(env as unknown as Bindings), ...VALUES },
-    { now, log: () => undefined, fetch: async () => new Response('ok') },
+    { now, log: () => undefined, fetch: async (input) => (await issuers.answer(new Request(input).url)) ?? new Response('ok') },
   )
   return {
     async answer(request) {
@@ -124,6 +126,27 @@ describe('POST /.portcullis/admin/v1/changes', () => {
     const { key } = await apiKey({ consumer: 'globex' })
     expect(await after({ type: 'consumer', id: 'globex', disabled: true }, order(key))).toBe('401 credential-disabled')
     expect(await after({ type: 'consumer', id: 'globex', disabled: false, plan: 'gold' }, order(key), NOW + 1)).toBe('200')
+  })
+
+  test('a plan that a consumer was given, and that the policy no longer has, is 401 on tokens and keys: never unlimited, never 500', async () => {
+    const extensions = document['x-portcullis']
+    const withSilver = { ...document, 'x-portcullis': { ...extensions, plans: { ...extensions.plans, silver: { limits: ['calls'] } } } }
+    const signed = await issuers.sign({ issuer: ISSUER, audience: AUDIENCE, clientId: 'globex-app', scopes: ['orders:read'] }, NOW)
+    const byToken = (): Request => new Request(`${HOST}/v1/orders/1`, { headers: { authorization: `Bearer ${signed}` } })
+    const { key } = await apiKey({ consumer: 'globex', scopes: ['orders:read'] })
+    const now = NOW + 2000
+    expect((await isolate(() => now).answer(byToken())).status).toBe(200)
+    const changed = await isolate(() => now, withSilver).answer(await post({ type: 'consumer', id: 'globex', plan: 'silver' }))
+    const [had, lost] = [isolate(() => now, withSilver), isolate(() => now)]
+    const answers = [await had.answer(byToken()), await had.answer(order(key)), await lost.answer(byToken()), await lost.answer(order(key))]
+    expect([changed.status, ...(await Promise.all(answers.map(async (one) => (one.status === 200 ? '200' : codeOf(one)))))]).toEqual([
+      201,
+      '200',
+      '200',
+      '401 credential-rejected',
+      '401 credential-rejected',
+    ])
+    expect(await after({ type: 'consumer', id: 'globex', plan: null }, byToken(), NOW + 3000)).toBe('200')
   })
 
   test('a derived signing key changes by its id', async () => {

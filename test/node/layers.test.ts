@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'portcullis.ts', 'testing'],
   ['gate.ts', 'sign-in.ts', 'session-api.ts', 'session-class.ts'],
-  ['gateway.ts', 'passage.ts', 'request-checks.ts', 'environment.ts', 'control', 'identity'],
+  ['gateway.ts', 'decide.ts', 'passage.ts', 'request-checks.ts', 'environment.ts', 'control', 'identity'],
   ['insight', 'origin', 'limits', 'policy'],
   ['schemes'],
   ['sessions'],

@@ -4,7 +4,7 @@ import { evaluate } from '../../src/policy/evaluate.ts'
 import { evaluateContext, NOW, principal, scripted, term, verified } from '../support/authenticators.ts'
 
 const at = NOW - 1000
-const nowhere = { now: NOW, address: undefined }
+const nowhere = { now: NOW, address: undefined, plans: new Set(['gold', 'own']) }
 
 describe('applyChanges()', () => {
   const token = principal('user', { kind: 'jwt', consumer: 'acme' })
@@ -21,6 +21,12 @@ describe('applyChanges()', () => {
     const plan = { consumer: { disabled: { at, value: false }, plan: { at, value: 'gold' } } }
     expect(applyChanges(token, plan, nowhere)).toMatchObject({ plan: 'gold' })
     expect(applyChanges({ ...token, plan: 'own' }, plan, nowhere)).toMatchObject({ plan: 'own' })
+  })
+
+  test('a plan that its consumer was given and the policy no longer has stops it, but not what carries one itself', () => {
+    const gone = { consumer: { plan: { at, value: 'gone' } } }
+    expect(applyChanges(token, gone, nowhere)).toEqual({ status: 'rejected', reason: 'unknown_plan', authentic: true })
+    expect(applyChanges({ ...token, plan: 'gold' }, gone, nowhere)).toMatchObject({ plan: 'gold' })
   })
 
   test('what was set back to how it was issued changes nothing', () => {

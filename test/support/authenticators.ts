@@ -82,6 +82,7 @@ export function evaluateContext(overrides: Partial<EvaluateContext> = {}): Evalu
     address: undefined,
     revoked: () => undefined,
     changesOf: () => ({}),
+    plans: new Set(),
     defer: () => undefined,
     ...overrides,
   }
