@@ -19,7 +19,7 @@ const HELP = `Usage: portcullis keys create --consumer NAME [options]   a key th
   --consumer NAME      whose key it is
   --plan NAME          the plan it is on (default: the consumer's)
   --scopes "A B"       its scopes (default: the plan's; for --admin: revocations:write changes:write
-                       credits:write credits:read status:read)
+                       credits:write credits:read people:read people:write status:read)
   --expires 90d        how long it lives: s, m, h, d or y (default 365d, at most 730d)
   --signing            a key id and secret for HTTP message signatures
   --admin              a key for the gate's own API
@@ -63,7 +63,7 @@ const OPTIONS = {
 } as const
 export type KeysOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
-const ADMIN_SCOPES = ['revocations:write', 'changes:write', 'credits:write', 'credits:read', 'status:read']
+const ADMIN_SCOPES = ['revocations:write', 'changes:write', 'credits:write', 'credits:read', 'people:read', 'people:write', 'status:read']
 
 export const keysCommand: Command = {
   name: 'keys',

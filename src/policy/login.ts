@@ -3,8 +3,8 @@ import type { Tried } from './evaluate.ts'
 
 /** Where to sign in, if that alone would satisfy some alternative. */
 export function loginOf(tried: readonly Tried[], remedies: ReadonlyMap<Authenticator, Remedy | undefined>): string | undefined {
-  const alternatives = Map.groupBy(tried, ({ alternative }) => alternative)
-  for (const terms of alternatives.values()) {
+  for (const wanted of new Set(tried.map(({ alternative }) => alternative))) {
+    const terms = tried.filter(({ alternative }) => alternative === wanted)
     const logins = terms.map(({ authenticator }) => remedies.get(authenticator)?.login)
     if (logins.every((login) => login !== undefined)) return logins[0]
   }

@@ -147,7 +147,11 @@ describe('portcullis keys create', () => {
 
   test('--admin is a key of another kind, with the scopes of the gate’s own API unless it names fewer', async () => {
     const key = await create('--admin')
-    expect(key).toMatchObject({ kind: 'admin', consumer: 'admin', scopes: ['revocations:write', 'changes:write', 'status:read'] })
+    expect(key).toMatchObject({
+      kind: 'admin',
+      consumer: 'admin',
+      scopes: ['revocations:write', 'changes:write', 'credits:write', 'credits:read', 'people:read', 'people:write', 'status:read'],
+    })
     expect(await isIssuedKey(rootOf(ROOT), key)).toBe(true)
     expect(await create('--admin', '--consumer', 'ops', '--scopes', 'status:read')).toMatchObject({
       consumer: 'ops',
