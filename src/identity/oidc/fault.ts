@@ -22,6 +22,23 @@ export class ProviderFault extends Error {
   }
 }
 
+/**
+ * An answer that cannot be read or checked at the moment: a page of a proxy, or a token by a key that is not known (providers replace
+ * keys). It signs nobody in, and says of nobody that they are out.
+ */
+export class UncheckedAnswer extends ProviderFault {
+  constructor(message: string) {
+    super('provider-answer-invalid', message)
+  }
+}
+
+/** Of openid-client: what was read does not belong to this client, person or time. */
+const COMPARISONS: ReadonlySet<string | undefined> = new Set([
+  'OAUTH_JWT_CLAIM_COMPARISON_FAILED',
+  'OAUTH_JWT_TIMESTAMP_CHECK_FAILED',
+  'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED',
+])
+
 /** What OAuth and OpenID Connect errors mean to who signs in (RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6). */
 const MEANINGS: ReadonlyMap<string, FaultCode> = new Map([
   ['access_denied', 'sign-in-denied'],
@@ -56,5 +73,6 @@ function clientFault(error: ClientError): ProviderFault {
     return new ProviderFault('provider-unavailable', 'the provider took too long')
   // The library's messages name the rule that was broken; its causes hold the content.
   const { cause } = error
-  return new ProviderFault('provider-answer-invalid', cause instanceof Error ? cause.message : error.message)
+  const message = cause instanceof Error ? cause.message : error.message
+  return COMPARISONS.has(error.code) ? new ProviderFault('provider-answer-invalid', message) : new UncheckedAnswer(message)
 }

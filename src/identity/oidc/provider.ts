@@ -7,7 +7,7 @@ import type { Transactions } from '../transaction.ts'
 import { beginAuthorization } from './authorization.ts'
 import { finishAuthorization } from './callback.ts'
 import { createOpenIdClient, type OpenIdClient, type OpenIdDependencies } from './client.ts'
-import { ProviderFault } from './fault.ts'
+import { ProviderFault, UncheckedAnswer } from './fault.ts'
 import { keySetContextOf } from './key-set-context.ts'
 import { checkLogoutToken } from './logout-token.ts'
 
@@ -107,7 +107,8 @@ async function backChannel(client: OpenIdClient, context: IdentityContext): Prom
     }
   } catch (error) {
     if (!(error instanceof ProviderFault)) throw error
-    if (error.code === 'provider-unavailable')
+    // A key that is not known yet, too: who is told 400 does not try again.
+    if (error.code === 'provider-unavailable' || error instanceof UncheckedAnswer)
       return answer(logoutError(503, 'temporarily_unavailable', 'the keys of the provider could not be had'))
     return answer(logoutError(400, 'invalid_request', error.message))
   }

@@ -1,11 +1,11 @@
-import { refreshTokenGrant, tokenRevocation, type TokenEndpointResponse } from 'openid-client'
+import { refreshTokenGrant, ResponseBodyError, tokenRevocation, type TokenEndpointResponse } from 'openid-client'
 import type { IdentityProviderConfig } from '../../policy/identity-providers.ts'
 import { parseCompact } from '../../schemes/jwt/compact.ts'
 import type { DeferredTask } from '../../schemes/authenticator.ts'
 import type { ProviderTokens, Refreshed, SignIn, TokenRefresher } from '../../sessions/session.ts'
 import { attributesOf, describePerson } from './callback.ts'
 import { createOpenIdClient, type Connection, type OpenIdClient, type OpenIdDependencies } from './client.ts'
-import { faultOf, ProviderFault } from './fault.ts'
+import { faultOf, ProviderFault, UncheckedAnswer } from './fault.ts'
 import { checkIdToken } from './id-token.ts'
 import { keySetContextOf } from './key-set-context.ts'
 import { tokensOf } from './tokens.ts'
@@ -34,20 +34,25 @@ export function createTokenRefresher(providers: readonly IdentityProviderConfig[
       // With a refresh token go the access tokens of its grant (RFC 7009 §2.1).
       const [token, hint] = refreshToken === undefined ? [accessToken, 'access_token'] : [refreshToken, 'refresh_token']
       await tokenRevocation(configuration, token, { token_type_hint: hint }).catch((error: unknown) => {
+        // Such as a JWT, which holds until its end (RFC 7009 §2.2.1).
+        if (error instanceof ResponseBodyError && error.error === 'unsupported_token_type') return
         throw faultOf(error)
       })
     },
   }
 }
 
-/**
- * Of an answer only what shows that it is over ends a session: `invalid_grant`, or a token that is not for this person. An outage, and
- * a registration that does not hold at the moment, leave it as it is.
- */
 function conclude(error: unknown): Refreshed {
   if (!(error instanceof ProviderFault)) throw error
-  const isOver = error.code === 'sign-in-unknown' || error.code === 'provider-answer-invalid'
-  return { status: isOver ? 'ended' : 'unavailable' }
+  return { status: isOver(error) ? 'ended' : 'unavailable' }
+}
+
+/**
+ * Of an answer only what shows that it is over ends a session: `invalid_grant`, or a token that does not hold or is not for this person.
+ * An outage, an answer that cannot be checked, and a registration that does not hold at the moment, leave it as it is.
+ */
+function isOver(fault: ProviderFault): boolean {
+  return fault.code === 'sign-in-unknown' || (fault.code === 'provider-answer-invalid' && !(fault instanceof UncheckedAnswer))
 }
 
 async function refreshAt(
@@ -87,7 +92,7 @@ async function refreshAt(
     now,
   })
   if (signIn !== undefined) return { status: 'refreshed', tokens: renewed, signIn }
-  // Its signature cannot be checked now, and the old refresh token may be used up: the grant counts, its ID token does not.
+  // It cannot be checked now, and the old refresh token may be used up: the grant counts, its ID token does not.
   const { idToken: _unproven, ...others } = renewed
   return { status: 'refreshed', tokens: { ...others, ...(tokens.idToken === undefined ? {} : { idToken: tokens.idToken }) } }
 }
@@ -101,7 +106,7 @@ function kept({ refreshToken, idToken, scope }: ProviderTokens): Partial<Provide
   }
 }
 
-/** OC-8: the same issuer, audience, person and time of sign-in. `undefined`: the keys, or UserInfo, could not be had. */
+/** OC-8: the same issuer, audience, person and time of sign-in. `undefined`: its key, or UserInfo, could not be had. */
 async function personOf(
   client: OpenIdClient,
   connection: Connection,
@@ -126,7 +131,7 @@ async function personOf(
     const described = await describePerson(client, connection, accessToken, claims)
     return attributesOf(client, { ...(before === undefined ? {} : { auth_time: before }), ...described })
   } catch (error) {
-    if (error instanceof ProviderFault && error.code === 'provider-unavailable') return undefined
+    if (error instanceof ProviderFault && !isOver(error)) return undefined
     throw error
   } finally {
     await Promise.allSettled(deferred.map(async ({ run }) => run()))

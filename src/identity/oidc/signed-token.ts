@@ -2,7 +2,7 @@ import { signatureAlgorithm } from '../../schemes/jwt/algorithms.ts'
 import { parseCompact, type CompactJwt } from '../../schemes/jwt/compact.ts'
 import { chooseKey, type KeyChoice } from '../../schemes/jwt/key-set.ts'
 import type { KeySetAnswer, KeySetContext, RemoteJwks } from '../../schemes/jwt/remote-jwks.ts'
-import { ProviderFault } from './fault.ts'
+import { ProviderFault, UncheckedAnswer } from './fault.ts'
 
 /** Longest ID or logout token that is looked at, in characters: people have many groups. */
 export const MAX_TOKEN_LENGTH = 32_768
@@ -12,7 +12,7 @@ export type SignedToken = Pick<CompactJwt, 'header' | 'claims'>
 
 /**
  * Verifies with the provider's keys, by the one algorithm that was registered (OC-5): never `none`, never an HMAC. Throws
- * `ProviderFault`.
+ * `ProviderFault`; `UncheckedAnswer` where the key is not known or nothing says which it is.
  */
 export async function openSignedToken(
   token: string,
@@ -27,15 +27,20 @@ export async function openSignedToken(
   if (header['crit'] !== undefined) throw invalid('has critical extensions')
   const { kid } = header
   if (kid !== undefined && typeof kid !== 'string') throw invalid('names its key by no string')
-  let known = keys.current(context) ?? loaded(await keys.load(context))
-  let choice: KeyChoice = chooseKey(known, kid, algorithm)
-  if (choice.status === 'unknown') {
-    known = loaded(await keys.reload(context, known))
-    choice = chooseKey(known, kid, algorithm)
-  }
-  if (choice.status !== 'chosen') throw invalid('is signed by a key that the provider does not publish for it')
-  if (!(await choice.verify(jwt.signature, jwt.signed))) throw invalid('has a signature that does not hold')
+  const seen = keys.current(context) ?? loaded(await keys.load(context))
+  const holds =
+    (await holdsBy(jwt, chooseKey(seen, kid, algorithm), kid)) ??
+    (await holdsBy(jwt, chooseKey(loaded(await keys.reload(context, seen)), kid, algorithm), kid))
+  if (holds === undefined) throw new UncheckedAnswer('the token is signed by a key that the provider does not publish for it')
+  if (!holds) throw invalid('has a signature that does not hold')
   return { header, claims }
+}
+
+/** `undefined`: no key that is known is said to be the one. Without a key id, none is when the signature does not hold. */
+async function holdsBy({ signature, signed }: CompactJwt, choice: KeyChoice, kid: string | undefined): Promise<boolean | undefined> {
+  if (choice.status === 'misused') throw invalid('is signed by a key that is for another algorithm')
+  if (choice.status !== 'chosen') return undefined
+  return (await choice.verify(signature, signed)) || (kid === undefined ? undefined : false)
 }
 
 function loaded(answer: KeySetAnswer) {

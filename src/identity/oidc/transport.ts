@@ -1,4 +1,4 @@
-import { ProviderFault } from './fault.ts'
+import { ProviderFault, UncheckedAnswer } from './fault.ts'
 
 /** Calls to a provider: to https alone, in bounded time, with answers of bounded size, no redirect followed. Throws `ProviderFault`. */
 export type Transport = (url: string, init?: RequestInit) => Promise<Response>
@@ -18,8 +18,7 @@ const EMPTY = new Set([204, 205, 304])
 
 export function createTransport({ fetch, isLocal }: TransportParts): Transport {
   return async (url, init) => {
-    if (!isProviderUrl(url, isLocal))
-      throw new ProviderFault('provider-answer-invalid', 'an endpoint of the provider is not at an https URL')
+    if (!isProviderUrl(url, isLocal)) throw new UncheckedAnswer('an endpoint of the provider is not at an https URL')
     try {
       const response = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(PROVIDER_TIMEOUT_MS) })
       if (response.status >= 500 || response.status === 429) {
@@ -49,8 +48,7 @@ async function readBounded(response: Response): Promise<Uint8Array<ArrayBuffer>>
   for await (const chunk of response.body ?? []) {
     const part = chunk as Uint8Array
     bytes += part.byteLength
-    if (bytes > MAX_ANSWER_BYTES)
-      throw new ProviderFault('provider-answer-invalid', `an answer of the provider is longer than ${MAX_ANSWER_BYTES} bytes`)
+    if (bytes > MAX_ANSWER_BYTES) throw new UncheckedAnswer(`an answer of the provider is longer than ${MAX_ANSWER_BYTES} bytes`)
     parts.push(part)
   }
   const whole = new Uint8Array(bytes)

@@ -24,9 +24,12 @@ async function startRefresher(changes: Partial<OpenIdProviderConfig> = {}) {
     exp: seconds,
   })
   const tokens = { accessToken: 'old', tokenType: 'bearer', refreshToken: 'r-1', idToken, scope: 'openid' } as const
-  const refresh = async () => refresher.refresh('acme', tokens, { issuer: provider.issuer, subject: SUBJECT }, NOW)
-  return { provider, refresher, tokens, refresh }
+  const refreshAt = async (now: number) => refresher.refresh('acme', tokens, { issuer: provider.issuer, subject: SUBJECT }, now)
+  return { provider, refresher, tokens, refreshAt, refresh: async () => refreshAt(NOW) }
 }
+
+/** A second key that would do as well. */
+const twice: NonNullable<Ways['jwks']> = ({ keys }) => ({ keys: keys.flatMap((key) => [key, { ...key, kid: 'other' }]) })
 
 describe('a refresh at the provider', () => {
   test('OC-8: gives new tokens and what the person may do now', async () => {
@@ -68,10 +71,8 @@ describe('a refresh at the provider', () => {
     ['OC-8: another time of sign-in', { claims: (claims) => ({ ...claims, auth_time: seconds }) }],
     ['OC-5: another access token', { claims: (claims) => ({ ...claims, at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' }) }],
     ['OC-5: an expired token', { claims: (claims) => ({ ...claims, exp: seconds - 60 }) }],
-    ['OC-5: a key that is not published', { header: () => ({ kid: 'unknown' }) }],
     ['OC-5: a signature that does not hold', { idToken: (jwt) => `${jwt.slice(0, -6)}AAAAAA` }],
     ['invalid_grant', { instead: { '/token': () => Response.json({ error: 'invalid_grant' }, { status: 400 }) } }],
-    ['no access token', { token: () => ({ token_type: 'Bearer' }) }],
   ])('%s ends the session', async (_, ways) => {
     const { provider, refresh } = await startRefresher()
     Object.assign(provider.ways, ways)
@@ -87,6 +88,10 @@ describe('a refresh at the provider', () => {
   test.each<[string, Ways]>([
     ['the token endpoint is down', { instead: { '/token': () => new Response(null, { status: 502 }) } }],
     ['the provider does not know us today', { instead: { '/token': () => Response.json({ error: 'invalid_client' }, { status: 401 }) } }],
+    ['no access token', { token: () => ({ token_type: 'Bearer' }) }],
+    ['a page in place of an answer', { instead: { '/token': () => new Response('<title>Maintenance</title>') } }],
+    ['a page that refuses', { instead: { '/token': () => new Response('<title>Blocked</title>', { status: 403 }) } }],
+    ['an answer without end', { instead: { '/token': () => new Response('x'.repeat(256 * 1024 + 1)) } }],
     ['discovery is down', { instead: { '/.well-known/openid-configuration': () => new Response(null, { status: 500 }) } }],
     ['discovery is wrong', { discovery: (right) => ({ ...right, issuer: 'https://evil.example' }) }],
   ])('%s: the session stays, and the request is 503', async (_, ways) => {
@@ -104,6 +109,52 @@ describe('a refresh at the provider', () => {
       tokens: { accessToken: 'new', refreshToken: 'r-2', idToken: tokens.idToken },
     })
     expect(await refresh()).not.toHaveProperty('signIn')
+  })
+
+  test('OC-5: a key within the cool-down: the grant counts, its ID token does not; after it, the new key set decides', async () => {
+    const { provider, refresh, refresher, tokens, refreshAt } = await startRefresher()
+    expect(await refresh()).toHaveProperty('signIn')
+    provider.ways.header = () => ({ kid: 'rotated' })
+    provider.ways.token = (right) => ({ ...right, access_token: 'new', refresh_token: 'r-2' })
+    provider.ways.claims = (claims) => ({ ...claims, at_hash: undefined })
+    const within = await refreshAt(NOW + 29_999)
+    expect(within).toMatchObject({ status: 'refreshed', tokens: { refreshToken: 'r-2', idToken: tokens.idToken } })
+    expect(within).not.toHaveProperty('signIn')
+    expect(provider.calls.filter((call) => call === 'GET /jwks')).toHaveLength(1)
+    provider.ways.jwks = ({ keys }) => ({ keys: keys.map((key) => ({ ...key, kid: 'rotated' })) })
+    expect(await refreshAt(NOW + 30_000)).toMatchObject({ status: 'refreshed', signIn: { groups: ['staff'] } })
+    expect(provider.calls.filter((call) => call === 'GET /jwks')).toHaveLength(2)
+    provider.ways.idToken = (jwt) => `${jwt.slice(0, -6)}AAAAAA`
+    expect(await refreshAt(NOW + 30_001)).toEqual({ status: 'ended' })
+    expect(await refresher.refresh('gone', tokens, { issuer: provider.issuer, subject: SUBJECT }, NOW)).toEqual({ status: 'ended' })
+  })
+
+  test.each<[string, Ways]>([
+    ['OC-5: a key that is not published', { header: () => ({ kid: 'unknown' }) }],
+    [
+      'OC-5: a signature without a key id that does not hold by the only key',
+      { header: () => ({ kid: undefined }), idToken: (jwt) => `${jwt.slice(0, -6)}AAAAAA` },
+    ],
+    ['OC-5: no key id beside two keys', { header: () => ({ kid: undefined }), jwks: twice }],
+  ])('%s decides nothing: the grant counts, its ID token does not', async (_, ways) => {
+    const { provider, refresh, tokens } = await startRefresher()
+    Object.assign(provider.ways, ways)
+    provider.ways.token = (right) => ({ ...right, refresh_token: 'r-2' })
+    const refreshed = await refresh()
+    expect(refreshed).toMatchObject({ status: 'refreshed', tokens: { refreshToken: 'r-2', idToken: tokens.idToken } })
+    expect(refreshed).not.toHaveProperty('signIn')
+  })
+
+  test.each<[string, () => Response]>([
+    ['is a page', () => new Response('<title>Maintenance</title>')],
+    ['refuses the token', () => new Response(null, { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })],
+  ])('UserInfo that %s says nothing of the person: the grant counts', async (_, answer) => {
+    const { provider, refresh } = await startRefresher({ userInfo: true })
+    provider.ways.instead = { '/userinfo': answer }
+    provider.ways.token = (right) => ({ ...right, refresh_token: 'r-2' })
+    const refreshed = await refresh()
+    expect(refreshed).toMatchObject({ status: 'refreshed', tokens: { refreshToken: 'r-2' } })
+    expect(refreshed).not.toHaveProperty('signIn')
   })
 
   test('a provider that has left the policy, or another issuer under its name, ends the session', async () => {
@@ -135,5 +186,15 @@ describe('a refresh at the provider', () => {
       ['old', 'access_token'],
     ])
     await expect(refresher.revoke('gone', tokens)).resolves.toBeUndefined()
+  })
+
+  test('RFC 7009 §2.2.1: a token of a kind that is not revoked there is nothing to do; any other error is told', async () => {
+    const { provider, refresher, tokens } = await startRefresher()
+    const answering = (error: string) => {
+      provider.ways.instead = { '/revoke': () => Response.json({ error }, { status: 400 }) }
+      return refresher.revoke('acme', tokens)
+    }
+    await expect(answering('unsupported_token_type')).resolves.toBeUndefined()
+    await expect(answering('invalid_client')).rejects.toThrow('the provider answered invalid_client')
   })
 })
