@@ -4,10 +4,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
 import { CHUNK_BYTES, CHUNKS_PER_CALL, KEEP_REPLACED_MS } from '../../src/revocation/feed-backup.ts'
 import type { RevocationFeed } from '../../src/revocation/feed-object.ts'
+import { loseStorage, type Feed } from '../support/feed-storage.ts'
 
 const FAR = Date.UTC(2036, 0, 1)
 const { REVOCATIONS, BACKUP } = env as unknown as Bindings
-type Feed = DurableObjectStub<RevocationFeed>
 type Manifest = { readonly version: number; readonly chunks: readonly { readonly key: string; readonly entries: number }[] }
 
 const feedOf = (): Feed => REVOCATIONS.getByName(crypto.randomUUID())
@@ -25,12 +25,6 @@ async function idsOf(feed: Feed): Promise<string[]> {
 const alarm = async (feed: Feed): Promise<void> => runInDurableObject(feed, async (object: RevocationFeed) => object.alarm())
 /** Half a chunk. */
 const large = (id: string, expiresAt = FAR) => entryOf(id, expiresAt, 'x'.repeat(CHUNK_BYTES / 6))
-
-/** The object of nothing but its second copy. */
-async function loseStorage(feed: Feed): Promise<void> {
-  await runInDurableObject(feed, async (_object, { storage }) => storage.deleteAll())
-  await evictDurableObject(feed)
-}
 
 /** What a chunk in KV holds. */
 const storedOf = async (key: string): Promise<readonly unknown[]> => (await BACKUP.get<readonly unknown[]>(key, 'json')) ?? []

@@ -5,12 +5,10 @@ import type { Bindings } from '../../src/bindings.ts'
 import { createRevocationsOf } from '../../src/revocation/feed-client.ts'
 import type { RevocationFeed } from '../../src/revocation/feed-object.ts'
 import { createTestShare, keyOf } from '../support/feed.ts'
+import { loseStorage, remember, setBack, type Feed } from '../support/feed-storage.ts'
 
 const FAR = Date.UTC(2036, 0, 1)
 const { REVOCATIONS } = env as unknown as Bindings
-type Feed = DurableObjectStub<RevocationFeed>
-type Tables = Readonly<Record<string, readonly Record<string, SqlStorageValue>[]>>
-const TABLES = ['opened', 'entries', 'runs', 'total', 'chunk', 'replaced', 'sqlite_sequence']
 
 const feedOf = (): Feed => REVOCATIONS.getByName(crypto.randomUUID())
 const revoke = async (feed: Feed, ...ids: readonly string[]): Promise<void> => {
@@ -18,23 +16,6 @@ const revoke = async (feed: Feed, ...ids: readonly string[]): Promise<void> => {
 }
 const idsOf = async (feed: Feed): Promise<string[]> => (await feed.since(undefined)).entries.map(({ target }) => target.id)
 const alarm = async (feed: Feed): Promise<void> => runInDurableObject(feed, async (object: RevocationFeed) => object.alarm())
-const remember = async (feed: Feed): Promise<Tables> =>
-  runInDurableObject(feed, async (_object: RevocationFeed, { storage }) =>
-    Object.fromEntries(TABLES.map((table) => [table, storage.sql.exec(`select * from ${table}`).toArray()])),
-  )
-/** What point-in-time recovery does: every table as it was, then a new run of the object. */
-async function setBack(feed: Feed, tables: Tables): Promise<void> {
-  await runInDurableObject(feed, async (_object: RevocationFeed, { storage }) => {
-    for (const [table, rows] of Object.entries(tables)) {
-      storage.sql.exec(`delete from ${table}`)
-      for (const row of rows) {
-        const names = Object.keys(row)
-        storage.sql.exec(`insert into ${table} (${names.join()}) values (${names.map(() => '?').join()})`, ...Object.values(row))
-      }
-    }
-  })
-  await evictDurableObject(feed)
-}
 
 // The objects' clock is so far ahead that no alarm goes off by itself.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2035, 0, 1) }))
@@ -103,8 +84,7 @@ describe('the storage of the feed is set back to an earlier time', () => {
     await alarm(feed)
     await evictDurableObject(feed)
     expect(await idsOf(feed)).toEqual(['a', 'b', 'k'])
-    await runInDurableObject(feed, async (_object: RevocationFeed, { storage }) => storage.deleteAll())
-    await evictDurableObject(feed)
+    await loseStorage(feed)
     expect(await idsOf(feed)).toEqual(['a', 'b', 'k'])
   })
 })
