@@ -72,8 +72,8 @@ function environmentOf(name: string | undefined, wrangler: string | undefined, e
   }
 }
 
-/** 32 bytes of zeros: of a secret's form, and nobody's secret. */
-const DUMMY_SECRET = 'A'.repeat(43)
+/** A SEQUENCE of 32 bytes of zeros: of the form of a secret, and of a private key, and nobody's. */
+const DUMMY_SECRET = `MCIEI${'A'.repeat(43)}`
 
 function checkDocument(document: unknown, environment: Environment | undefined): PolicyResult {
   const template = parsePolicy(document, { placeholders: 'keep' })

@@ -1,4 +1,4 @@
-/** One of the gate's own objects cannot answer: 503, never 500 and never a sign-in (GW-3). */
+/** One of the gate's own objects cannot answer, or a key of ours cannot be used: 503, never 500 and never a sign-in (GW-3). */
 export class DependencyOutage extends Error {
   override readonly name = 'DependencyOutage'
 }

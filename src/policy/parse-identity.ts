@@ -7,6 +7,7 @@ import type {
 } from './identity-providers.ts'
 import type { OpenIdProviderDocument, SamlProviderDocument, sessionsSchema } from './document-identity.ts'
 import type * as v from 'valibot'
+import { looksLikePem } from '../http/pem.ts'
 import { pointerTo } from './problems.ts'
 import { checkName, checkUrl, isOpen, present, type Reading } from './reading.ts'
 
@@ -90,7 +91,7 @@ function clientAuthenticationOf(
 ): OpenIdProviderConfig['clientAuthentication'] {
   const authentication = given ?? { method: 'private_key_jwt' as const }
   const at = pointerTo(place, 'clientAuthentication')
-  checkSecret(authentication.privateKey, pointerTo(at, 'privateKey'), reading)
+  checkPrivateKey(authentication.privateKey, pointerTo(at, 'privateKey'), reading)
   checkSecret(authentication.clientSecret, pointerTo(at, 'clientSecret'), reading)
   const { method, algorithm, privateKey, clientSecret } = authentication
   if (method === 'private_key_jwt') {
@@ -113,10 +114,21 @@ function checkKey({ algorithm, privateKey, clientSecret }: ClientAuthentication,
     problems.error(pointerTo(at, 'privateKey'), 'this key is derived from the root secret', 'for a key of your own use RS256 or PS256')
 }
 
+/** By form alone, which needs no await: what kind of key it is shows when it is first used. */
+function checkPem(value: string | undefined, what: string, pointer: string, reading: Reading): void {
+  if (value === undefined || isOpen(value, reading) || looksLikePem(value)) return
+  reading.problems.error(pointer, `this is no ${what}`, 'expected PEM, or the Base64 of DER')
+}
+
 /** A secret in the policy is one in the repository. Once filled, nobody can tell. */
 function checkSecret(value: string | undefined, pointer: string, { keepsPlaceholders, problems }: Reading): void {
   if (value === undefined || !keepsPlaceholders || /^\$\{[A-Z][A-Z0-9_]{0,63}\}$/u.test(value)) return
   problems.error(pointer, 'a secret does not belong in the policy', 'name one: "${NAME}"') // oxlint-disable-line no-template-curly-in-string -- a placeholder
+}
+
+function checkPrivateKey(value: string | undefined, pointer: string, reading: Reading): void {
+  if (reading.keepsPlaceholders) checkSecret(value, pointer, reading)
+  else checkPem(value, 'private key', pointer, reading)
 }
 
 function parseSaml(name: string, document: SamlProviderDocument, place: string, reading: Reading): SamlProviderConfig {
@@ -160,7 +172,10 @@ function parseSaml(name: string, document: SamlProviderDocument, place: string, 
 function checkSaml(document: SamlProviderDocument, place: string, reading: Reading): void {
   const { problems } = reading
   const { privateKey, certificate, signRequests, wantEncrypted, allowIdpInitiated, relayStates = [] } = document
-  checkSecret(privateKey, pointerTo(place, 'privateKey'), reading)
+  checkPrivateKey(privateKey, pointerTo(place, 'privateKey'), reading)
+  for (const [index, text] of document.certificates.entries())
+    checkPem(text, 'certificate', pointerTo(place, 'certificates', index), reading)
+  checkPem(certificate, 'certificate', pointerTo(place, 'certificate'), reading)
   const needsKey = [
     ['signRequests', signRequests],
     ['wantEncrypted', wantEncrypted],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createTestIdentity, ORIGIN, providerConfig } from '../support/identity.ts'
+import { CONFIG } from '../support/saml-provider.ts'
 
 const LOGIN = `${ORIGIN}/.portcullis/login`
 const contoso = providerConfig({
@@ -126,9 +127,35 @@ describe('refusals', () => {
     expect((await browser.get(`${LOGIN}/acme/more`)).status).toBe(404)
   })
 
+  test('GW-3: a key of the policy that cannot be imported is an outage with its field in the log, never a bug and never a sign-in', async () => {
+    const NO_KEY = 'MAMCAQA='
+    const { browser, log } = await createTestIdentity(
+      { clientAuthentication: { method: 'private_key_jwt', algorithm: 'RS256', privateKey: NO_KEY } },
+      {
+        others: [
+          { ...CONFIG, name: 'corp', certificates: [NO_KEY] },
+          { ...CONFIG, name: 'keyed', privateKey: NO_KEY },
+        ],
+      },
+    )
+    for (const path of ['login/acme', 'login/corp', 'login/keyed', 'oidc/acme/jwks.json', 'saml/keyed/metadata']) {
+      const response = await browser.get(`${ORIGIN}/.portcullis/${path}`)
+      expect([path, response.status, response.headers.get('retry-after')]).toEqual([path, 503, '5'])
+    }
+    expect(log.map(({ code, detail }) => [code, detail])).toEqual(
+      [
+        'acme.clientAuthentication.privateKey is no RSA key in PKCS#8',
+        'corp.certificates[0] is no certificate with a key of RSA (2048 to 8192 bits), P-256, P-384 or P-521',
+        'keyed.privateKey is no PKCS#8 key of RSA, P-256, P-384 or P-521',
+        'acme.clientAuthentication.privateKey is no RSA key in PKCS#8',
+        'keyed.privateKey is no PKCS#8 key of RSA, P-256, P-384 or P-521',
+      ].map((detail) => ['dependency-unavailable', `DependencyOutage: ${detail}`]),
+    )
+  })
+
   test('GW-4: no log line holds a code, a state, a token or a name', async () => {
     const { provider, signIn, sessions, log, browser } = await createTestIdentity()
-    await signIn('?login_hint=ada%40example.net')
+    await signIn('?login_hint=lovelace%40example.net')
     provider.ways.claims = (claims) => ({ ...claims, aud: 'other' })
     await signIn()
     await browser.post(`${ORIGIN}/.portcullis/logout`, {}, { 'sec-fetch-site': 'same-origin' })
@@ -140,7 +167,9 @@ describe('refusals', () => {
       idToken,
       provider.asked.get('state') ?? 'x',
       provider.asked.get('nonce') ?? 'x',
-      'ada',
+      // No random hexadecimal id spells one of these.
+      'lovelace',
+      '@',
       'Ada',
       'person-1',
     ])

@@ -12,7 +12,8 @@ const SAML = {
   kind: 'saml',
   entityId: 'urn:example:idp',
   singleSignOn: { url: 'https://saml.example.net/sso', binding: 'redirect' },
-  certificates: ['MIIB'],
+  // A sequence, as certificates and keys are; which key it is shows when it is first used.
+  certificates: ['MAMCAQA='],
 }
 const SCHEME = { type: 'apiKey', in: 'cookie', name: '__Host-portcullis', 'x-portcullis': { kind: 'session' } }
 
@@ -84,6 +85,13 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
     /derived/u,
   ], // oxlint-disable-line no-template-curly-in-string -- a placeholder
   ['an ID token with an HMAC', provider('acme', { idTokenAlgorithm: 'HS256' }), `${P}/acme/idTokenAlgorithm`, /RS256/u],
+  ['SA-9: what is no certificate', provider('corp', { certificates: ['MAMCAQA=', 'MIIB'] }), `${P}/corp/certificates/1`, /no certificate/u],
+  [
+    'what is no certificate of ours',
+    provider('corp', { privateKey: '${KEY}', certificate: 'none' }),
+    `${P}/corp/certificate`,
+    /no certificate/u,
+  ], // oxlint-disable-line no-template-curly-in-string -- a placeholder
   ['SAML without certificates', provider('corp', { certificates: [] }), `${P}/corp/certificates`, /empty/u],
   ['SA-4: a tolerance of more than three minutes', provider('corp', { clockToleranceSeconds: 181 }), `${P}/corp/clockToleranceSeconds`, /at most 180/u], // prettier-ignore
   ['signing without a key', provider('corp', { signRequests: true }), `${P}/corp/signRequests`, /privateKey/u],
@@ -159,6 +167,24 @@ describe('sign-in in a policy', () => {
     const result = parsePolicy(document, { placeholders: 'keep' })
     expect(result.ok ? [] : result.problems.map(({ pointer }) => pointer)).toEqual([`${P}/acme/clientId`])
   })
+
+  /* oxlint-disable no-template-curly-in-string -- placeholders */
+  test.each([
+    ['corp', 'privateKey', provider('corp', { privateKey: '${KEY}' }), 'no private key'],
+    ['corp', 'certificate', provider('corp', { privateKey: '${GOOD}', certificate: '${KEY}' }), 'no certificate'],
+    ['corp', 'certificates/0', provider('corp', { certificates: ['${KEY}'] }), 'no certificate'],
+    ['acme', 'clientAuthentication/privateKey', auth({ method: 'private_key_jwt', algorithm: 'RS256', privateKey: '${KEY}' }), 'no private key'], // prettier-ignore
+  ] as const)('%s %s: a placeholder is open, what fills it is checked, and not repeated', (name, field, change, message) => {
+    const document = documentWith(change)
+    expect(parsePolicy(document, { placeholders: 'keep' }).ok).toBe(true)
+    const load = (KEY: string) => loadPolicy(document, { KEY, GOOD: 'MAMCAQA=' }, { isLocal: false })
+    expect(load('MAMCAQA=').ok).toBe(true)
+    expect(load('-----BEGIN X-----\nMAMCAQA=\n-----END X-----\n').ok).toBe(true)
+    const refused = load('hush')
+    expect(refused.ok ? [] : refused.problems).toMatchObject([{ pointer: `${P}/${name}/${field}`, message: `this is ${message}` }])
+    expect(JSON.stringify(refused)).not.toContain('hush')
+  })
+  /* oxlint-enable no-template-curly-in-string */
 
   test('the policy of an environment is filled and read again', () => {
     const placeholder = '${ISSUER}' // oxlint-disable-line no-template-curly-in-string -- a placeholder

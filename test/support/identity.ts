@@ -1,6 +1,6 @@
 import { parseRootSecret } from '../../src/credentials/root-secret.ts'
 import { createIdentity } from '../../src/identity/identity.ts'
-import type { OpenIdProviderConfig } from '../../src/policy/identity-providers.ts'
+import type { IdentityProviderConfig, OpenIdProviderConfig } from '../../src/policy/identity-providers.ts'
 import { createMemoryReplay } from '../../src/replay/replay-store.ts'
 import { createBrowser, type Browser } from './browser.ts'
 import { createHostileProvider, type HostileProvider } from './hostile-provider.ts'
@@ -50,7 +50,7 @@ export function providerConfig(changes: Partial<OpenIdProviderConfig> = {}): Ope
 
 export async function createTestIdentity(
   changes: Partial<OpenIdProviderConfig> = {},
-  options: { readonly others?: readonly OpenIdProviderConfig[]; readonly sameSite?: 'lax' | 'strict' } = {},
+  options: { readonly others?: readonly IdentityProviderConfig[]; readonly sameSite?: 'lax' | 'strict' } = {},
 ): Promise<TestIdentity> {
   let now = 1_800_000_000_000
   const config = providerConfig(changes)

@@ -17,12 +17,12 @@ export const ISSUER = 'https://idp.example.com'
 export const AUDIENCE = 'https://api.example.com'
 const SIGNING_SECRET = 'Yw9s2Qm7Lr4Tb6Xk1Zp8Hd3Nf5Vc0Jg2Ae7Ui4Oo6Rs'
 
-/** Nobody signs in by SAML where these are used: they only have to be there. */
+/** Nobody signs in by SAML where these are used: they only have to have the form. */
 const SAML = {
   SAML_URL: 'https://saml.example.com',
-  SAML_CERTIFICATE: 'MIIB',
-  SAML_OWN_CERTIFICATE: 'MIIB',
-  SAML_PRIVATE_KEY: 'not used',
+  SAML_CERTIFICATE: 'MAMCAQA=',
+  SAML_OWN_CERTIFICATE: 'MAMCAQA=',
+  SAML_PRIVATE_KEY: 'MAMCAQA=',
 }
 
 /** Bindings of a gate on the demo policy. */

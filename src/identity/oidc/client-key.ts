@@ -1,9 +1,11 @@
-import { calculateJwkThumbprint, importPKCS8 } from 'jose'
+import { calculateJwkThumbprint } from 'jose'
 import { modifyAssertion, ClientSecretBasic, ClientSecretPost, PrivateKeyJwt, type ClientAuth, type JWK } from 'openid-client'
 import { deriveEd25519 } from '../../credentials/assertion-key.ts'
 import { deriveP256 } from '../../credentials/p256-key.ts'
 import type { RootSecret } from '../../credentials/root-secret.ts'
+import { readPem } from '../../http/pem.ts'
 import type { OpenIdProviderConfig } from '../../policy/identity-providers.ts'
+import { DependencyOutage } from '../outage.ts'
 
 /** How we prove to one provider who we are (OC-9). */
 export interface ClientKeys {
@@ -34,7 +36,8 @@ export function createClientKeys(
     const derive = algorithm === 'ES256' ? deriveP256 : deriveEd25519
     return Promise.all(root.generations.map(async (generation) => derive(root, purpose, generation)))
   }
-  const keys = 'privateKey' in clientAuthentication ? async () => [await rsaKeyOf(clientAuthentication.privateKey, algorithm)] : derived
+  const keys =
+    'privateKey' in clientAuthentication ? async () => [await rsaKeyOf(clientAuthentication.privateKey, algorithm, name)] : derived
   let known: readonly SigningKey[] | undefined
   const all = async (): Promise<readonly SigningKey[]> => (known ??= await keys())
 
@@ -56,16 +59,17 @@ export function createClientKeys(
   }
 }
 
-/** `pem`: PKCS#8. Throws, without a word of it, when it is none. */
-async function rsaKeyOf(pem: string, algorithm: string): Promise<SigningKey> {
-  let key: CryptoKey
+/** `pem`: PKCS#8. Throws `DependencyOutage`, without a word of it, when it is no such key. */
+async function rsaKeyOf(pem: string, algorithm: string, provider: string): Promise<SigningKey> {
+  const pkcs8 = readPem(pem) ?? new Uint8Array()
+  const parameters = { name: algorithm === 'PS256' ? 'RSA-PSS' : 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  const importKey = async (isExtractable: boolean): Promise<CryptoKey> =>
+    crypto.subtle.importKey('pkcs8', pkcs8, parameters, isExtractable, ['sign'])
   try {
-    key = await importPKCS8(pem, algorithm, { extractable: true })
+    const { n, e } = (await crypto.subtle.exportKey('jwk', await importKey(true))) as JsonWebKey
+    const publicJwk = { kty: 'RSA', n: n ?? '', e: e ?? '' }
+    return { privateKey: await importKey(false), publicJwk, kid: await calculateJwkThumbprint(publicJwk) }
   } catch {
-    throw new Error('the private key of an identity provider is no RSA key in PKCS#8 PEM')
+    throw new DependencyOutage(`${provider}.clientAuthentication.privateKey is no RSA key in PKCS#8`)
   }
-  const { n, e } = (await crypto.subtle.exportKey('jwk', key)) as JsonWebKey
-  if (n === undefined || e === undefined) throw new Error('the public half of a private key could not be exported')
-  const publicJwk = { kty: 'RSA', n, e }
-  return { privateKey: await importPKCS8(pem, algorithm), publicJwk, kid: await calculateJwkThumbprint(publicJwk) }
 }

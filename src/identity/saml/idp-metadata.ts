@@ -1,11 +1,12 @@
 import { encodeBase64, encodeHex } from '../../http/base64url.ts'
+import { readPem } from '../../http/pem.ts'
 import { readXml } from '../../http/xml-reader.ts'
 import { attributeOf, childrenNamed, elementsWithin, textOf, type XmlElement } from '../../http/xml.ts'
 import type { SamlProviderConfig } from '../../policy/identity-providers.ts'
 import { METADATA } from './metadata.ts'
 import { BINDINGS, NAME_ID_FORMATS, PROTOCOL, readInstant } from './protocol.ts'
 import { SIGNATURE } from './xml/algorithms.ts'
-import { importVerificationKey, readDer, type VerificationKey } from './xml/keys.ts'
+import { importVerificationKey, type VerificationKey } from './xml/keys.ts'
 import { verifyEnveloped } from './xml/signature.ts'
 
 /** Why metadata is to be believed. */
@@ -59,7 +60,7 @@ async function verified(root: XmlElement, trust: Exclude<MetadataTrust, { by: 'n
 }
 
 async function trustedKey(root: XmlElement, trust: Exclude<MetadataTrust, { by: 'nothing' }>): Promise<VerificationKey> {
-  const der = trust.by === 'certificate' ? readDer(trust.certificate) : await certificateBy(trust.fingerprint, root)
+  const der = trust.by === 'certificate' ? readPem(trust.certificate) : await certificateBy(trust.fingerprint, root)
   const key = der && (await importVerificationKey(der))
   return key ?? refuse('that is no certificate with a key of RSA (2048 to 8192 bits), P-256, P-384 or P-521')
 }
@@ -83,7 +84,7 @@ function certificatesIn(parent: XmlElement): readonly Uint8Array<ArrayBuffer>[] 
   return childrenNamed(parent, SIGNATURE, 'KeyInfo')
     .flatMap((info) => childrenNamed(info, SIGNATURE, 'X509Data'))
     .flatMap((data) => childrenNamed(data, SIGNATURE, 'X509Certificate'))
-    .map((certificate) => readDer(textOf(certificate) ?? ''))
+    .map((certificate) => readPem(textOf(certificate) ?? ''))
     .filter((der) => der !== undefined)
 }
 

@@ -1,9 +1,10 @@
+import { readPem } from '../../http/pem.ts'
 import type { SamlProviderConfig } from '../../policy/identity-providers.ts'
+import { DependencyOutage } from '../outage.ts'
 import {
   importDecryptionKey,
   importSigningKey,
   importVerificationKey,
-  readDer,
   type DecryptionKey,
   type SigningKey,
   type VerificationKey,
@@ -18,23 +19,24 @@ export interface KeyMaterial {
   readonly decryption: readonly DecryptionKey[]
 }
 
-/** Throws where the policy holds what is no key: the message names the field, never its value. */
+/** Throws `DependencyOutage` where the policy holds what is no key: the message names the field, never its value. */
 export async function readKeyMaterial(config: Pick<SamlProviderConfig, 'name' | 'certificates' | 'privateKey'>): Promise<KeyMaterial> {
   const verification = await Promise.all(
     config.certificates.map(async (text, index) => readCertificate(text, `${config.name}.certificates[${index}]`)),
   )
   if (config.privateKey === undefined) return { verification, signing: undefined, decryption: [] }
-  const pkcs8 = readDer(config.privateKey)
+  const pkcs8 = readPem(config.privateKey)
   const signing = pkcs8 && (await importSigningKey(pkcs8))
   if (pkcs8 === undefined || signing === undefined)
-    throw new TypeError(`${config.name}.privateKey is no PKCS#8 key of RSA, P-256, P-384 or P-521`)
+    throw new DependencyOutage(`${config.name}.privateKey is no PKCS#8 key of RSA, P-256, P-384 or P-521`)
   const decryption = await importDecryptionKey(pkcs8)
   return { verification, signing, decryption: decryption === undefined ? [] : [decryption] }
 }
 
 async function readCertificate(text: string, name: string): Promise<VerificationKey> {
-  const der = readDer(text)
+  const der = readPem(text)
   const key = der && (await importVerificationKey(der))
-  if (key === undefined) throw new TypeError(`${name} is no certificate with a key of RSA (2048 to 8192 bits), P-256, P-384 or P-521`)
+  if (key === undefined)
+    throw new DependencyOutage(`${name} is no certificate with a key of RSA (2048 to 8192 bits), P-256, P-384 or P-521`)
   return key
 }

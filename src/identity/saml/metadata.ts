@@ -1,10 +1,10 @@
 import { encodeBase64 } from '../../http/base64url.ts'
+import { readPem } from '../../http/pem.ts'
 import { node, writeXml, type XmlNode } from '../../http/xml-writer.ts'
 import type { SamlProviderConfig } from '../../policy/identity-providers.ts'
 import type { KeyMaterial } from './material.ts'
 import { BINDINGS, NAME_ID_FORMATS, newId, PROTOCOL } from './protocol.ts'
 import { ENCRYPTION, ENCRYPTION_11, SIGNATURE } from './xml/algorithms.ts'
-import { readDer } from './xml/keys.ts'
 import { signEnveloped } from './xml/sign.ts'
 
 export const METADATA = 'urn:oasis:names:tc:SAML:2.0:metadata'
@@ -25,7 +25,7 @@ export async function writeMetadata(
   { entityId, acs, slo }: ServiceAddresses,
   { signing, decryption }: Pick<KeyMaterial, 'signing' | 'decryption'>,
 ): Promise<string> {
-  const certificate = config.certificate === undefined ? undefined : readDer(config.certificate)
+  const certificate = config.certificate === undefined ? undefined : readPem(config.certificate)
   const encoded = certificate && encodeBase64(certificate)
   const keys =
     encoded === undefined

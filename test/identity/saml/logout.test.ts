@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { encodeBase64 } from '../../../src/http/base64url.ts'
 import { attributeOf, textOf } from '../../../src/http/xml.ts'
-import { importVerificationKey, readDer, type SigningKey } from '../../../src/identity/saml/xml/keys.ts'
+import { readPem } from '../../../src/http/pem.ts'
+import { importVerificationKey, type SigningKey } from '../../../src/identity/saml/xml/keys.ts'
 import { signRedirect, verifyRedirect } from '../../../src/identity/saml/xml/redirect.ts'
 import { signEnveloped } from '../../../src/identity/saml/xml/sign.ts'
 import { verifyEnveloped } from '../../../src/identity/saml/xml/signature.ts'
@@ -93,7 +94,7 @@ describe.each(['redirect', 'post'] as const)('a LogoutRequest of the identity pr
     expect(root).toMatchObject({ localName: 'LogoutResponse' })
     expect([attributeOf(root, 'InResponseTo'), attributeOf(root, 'Destination')]).toEqual(['_l1', 'https://idp.example.org/slo/done?a=1'])
     expect(attributeOf(find(root, 'StatusCode'), 'Value')).toMatch(/:Success$/u)
-    const ours = await importVerificationKey(readDer(PUBLIC_KEY) ?? new Uint8Array())
+    const ours = await importVerificationKey(readPem(PUBLIC_KEY) ?? new Uint8Array())
     const location = outcome.response.headers.get('location')
     const verified =
       location === null

@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { encodeBase64 } from '../../../src/http/base64url.ts'
 import { attributeOf, childrenNamed, elementsWithin, textOf } from '../../../src/http/xml.ts'
-import { importVerificationKey, readDer } from '../../../src/identity/saml/xml/keys.ts'
+import { DependencyOutage } from '../../../src/identity/outage.ts'
+import { readPem } from '../../../src/http/pem.ts'
+import { importVerificationKey } from '../../../src/identity/saml/xml/keys.ts'
 import { verifyRedirect } from '../../../src/identity/saml/xml/redirect.ts'
 import { verifyEnveloped } from '../../../src/identity/saml/xml/signature.ts'
 import { ACS, AUDIENCE, createBench, find, PUBLIC_KEY, readDocument, SLO } from '../../support/saml-provider.ts'
 
-const ours = await importVerificationKey(readDer(PUBLIC_KEY) ?? new Uint8Array())
+const ours = await importVerificationKey(readPem(PUBLIC_KEY) ?? new Uint8Array())
 const unsigned = { privateKey: undefined as never, signRequests: false }
 const METADATA = 'urn:oasis:names:tc:SAML:2.0:metadata'
 
@@ -137,7 +139,8 @@ describe('our metadata', () => {
     expect(attributeOf(find(root, 'SPSSODescriptor'), 'WantAssertionsSigned')).toBe('false')
   })
 
-  test('a key of no kind we have fails on every request: never unsigned instead', async () => {
+  test('a key of no kind we have is an outage on every request: never unsigned instead', async () => {
+    await expect(createBench({ privateKey: 'AAAA' }).begin()).rejects.toBeInstanceOf(DependencyOutage)
     await expect(createBench({ privateKey: 'AAAA' }).begin()).rejects.toThrow('acme.privateKey is no PKCS#8 key')
     await expect(createBench({ certificates: ['AAAA'] }).send('metadata')).rejects.toThrow('acme.certificates[0]')
   })

@@ -2,8 +2,9 @@ import { IdentityProvider, ServiceProvider, setSchemaValidator } from 'samlify'
 import { afterAll, describe, expect, test } from 'vitest'
 import { node, writeXml } from '../../../src/http/xml-writer.ts'
 import { attributeOf, elementsWithin, isElement, textOf, type XmlElement } from '../../../src/http/xml.ts'
+import { readPem } from '../../../src/http/pem.ts'
 import { decryptElement } from '../../../src/identity/saml/xml/decrypt.ts'
-import { importDecryptionKey, importSigningKey, importVerificationKey, readDer } from '../../../src/identity/saml/xml/keys.ts'
+import { importDecryptionKey, importSigningKey, importVerificationKey } from '../../../src/identity/saml/xml/keys.ts'
 import { signRedirect } from '../../../src/identity/saml/xml/redirect.ts'
 import { signEnveloped } from '../../../src/identity/saml/xml/sign.ts'
 import { verifyEnveloped, type SignedElement } from '../../../src/identity/saml/xml/signature.ts'
@@ -76,7 +77,7 @@ async function must<Value>(value: Promise<Value | undefined>): Promise<Value> {
   if (found === undefined) throw new Error('not a key')
   return found
 }
-const verification = await must(importVerificationKey(readDer(theirs.certificate) ?? new Uint8Array()))
+const verification = await must(importVerificationKey(readPem(theirs.certificate) ?? new Uint8Array()))
 const decryption = await must(importDecryptionKey(ours.pkcs8))
 const signing = await must(importSigningKey(ours.pkcs8))
 

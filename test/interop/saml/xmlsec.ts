@@ -1,10 +1,10 @@
+import { readPem } from '../../../src/http/pem.ts'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readXml } from '../../../src/http/xml-reader.ts'
 import type { XmlElement } from '../../../src/http/xml.ts'
-import { readDer } from '../../../src/identity/saml/xml/keys.ts'
 
 /** xmlsec1 and openssl in a folder of their own. */
 export function xmlsec() {
@@ -27,7 +27,7 @@ export function xmlsec() {
     ): { readonly pkcs8: Uint8Array<ArrayBuffer>; readonly spki: Uint8Array<ArrayBuffer> } {
       run('openssl', 'genpkey', '-algorithm', ...options, '-out', `${name}.pem`)
       run('openssl', 'pkey', '-in', `${name}.pem`, '-pubout', '-out', `${name}.pub`)
-      const [pkcs8, spki] = [readDer(read(`${name}.pem`)), readDer(read(`${name}.pub`))]
+      const [pkcs8, spki] = [readPem(read(`${name}.pem`)), readPem(read(`${name}.pub`))]
       if (pkcs8 === undefined || spki === undefined) throw new Error('openssl wrote no PEM')
       return { pkcs8, spki }
     },

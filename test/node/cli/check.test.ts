@@ -121,6 +121,19 @@ describe('portcullis check', () => {
     expect(err).not.toMatch(/very-private|c2hvcnQ/u)
   })
 
+  test('a private key: declared it is believed, given it is checked by its form, and not repeated', async () => {
+    const saml = `kind: saml, entityId: urn:a, singleSignOn: { url: 'https://a.example', binding: redirect }, certificates: ['MAMCAQA=']`
+    const policy = GOOD.replace('components:', `  identityProviders: { a: { ${saml}, privateKey: '\${SIGNING}' } }\ncomponents:`).replace(
+      "secret: '${SIGNING}'",
+      "secret: '${OTHER}'",
+    ) // oxlint-disable-line no-template-curly-in-string -- a placeholder
+    const file = write('saml.yaml', policy)
+    const declared = write('saml.toml', '[vars]\nORIGIN = "https://o.example"\n[secrets]\nrequired = ["SIGNING", "OTHER"]\n')
+    expect(await run(checkCommand, file, '--wrangler', declared)).toMatchObject({ code: 0 })
+    const { code, err } = await run(checkCommand, file, '--wrangler', declared, '--env-file', write('saml.env', 'SIGNING=very-private\n'))
+    expect([code, err.includes('this is no private key'), err.includes('very-private')]).toEqual([1, true, false])
+  })
+
   test('an environment or a file that is not there is a wrong use', async () => {
     await expect(run(checkCommand, good, '--wrangler', wrangler, '--env', 'prod')).rejects.toThrow(/declares no environment "prod"/u)
     await expect(run(checkCommand, join(folder, 'none.yaml'))).rejects.toThrow(/no such file/u)

@@ -1,4 +1,4 @@
-import { decodeBase64, encodeBase64 } from '../../../http/base64url.ts'
+import { encodeBase64 } from '../../../http/base64url.ts'
 import { readChildren, readElements, readObjectIdentifier, TAG, type DerElement } from '../../../http/der.ts'
 import type { Hash, KeyKind, SignatureMethod } from './algorithms.ts'
 import { refuse, type Refusal } from './refusal.ts'
@@ -32,14 +32,6 @@ const CURVES: ReadonlyMap<string | undefined, 'P-256' | 'P-384' | 'P-521'> = new
   ['1.3.132.0.35', 'P-521'],
 ])
 const HASH_OF_CURVE = { 'P-256': 'SHA-256', 'P-384': 'SHA-384', 'P-521': 'SHA-512' } as const
-
-/** PEM of any label, or bare Base64 with white space as metadata has it. `undefined`: neither. */
-export function readDer(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (text.length > MAX_KEY_BYTES * 2) return undefined
-  const body = /^\s*-----BEGIN ([A-Z ]+)-----([^-]*)-----END \1-----\s*$/u.exec(text)?.[2] ?? text
-  const bytes = decodeBase64(body.replaceAll(/\s/gu, ''))
-  return bytes === undefined || bytes.length === 0 ? undefined : bytes
-}
 
 /**
  * The key of an X.509 certificate, or a bare SubjectPublicKeyInfo. Of a certificate nothing else is looked at: metadata pins the key, and

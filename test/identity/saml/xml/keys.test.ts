@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { encodeBase64 } from '../../../../src/http/base64url.ts'
-import { importDecryptionKey, importSigningKey, importVerificationKey, readDer } from '../../../../src/identity/saml/xml/keys.ts'
+import { readPem } from '../../../../src/http/pem.ts'
+import { importDecryptionKey, importSigningKey, importVerificationKey } from '../../../../src/identity/saml/xml/keys.ts'
 import vectors from '../../../vectors/saml/xmlsec.json' with { type: 'json' }
 import { bytesOf } from '../../../support/saml.ts'
 
@@ -31,7 +32,7 @@ describe('importVerificationKey()', () => {
   })
 
   test('SA-9: a certificate stands for its key', async () => {
-    const der = readDer(vectors.certificate)
+    const der = readPem(vectors.certificate)
     const key = der && (await importVerificationKey(der))
     const spki = key && ((await crypto.subtle.exportKey('spki', key.keyFor['SHA-256'])) as ArrayBuffer)
     expect(spki && encodeBase64(new Uint8Array(spki))).toBe(vectors.keys.rsa)
@@ -80,23 +81,5 @@ describe('keys of our own', () => {
     }
     expect(await importSigningKey(bytesOf(vectors.keys.rsa))).toBeUndefined()
     expect(await importSigningKey(new Uint8Array())).toBeUndefined()
-  })
-})
-
-describe('readDer()', () => {
-  const pem = (label: string, end = label): string => `-----BEGIN ${label}-----\nAQID\n-----END ${end}-----\n`
-  test.each([
-    [pem('CERTIFICATE'), [1, 2, 3]],
-    [` ${pem('PRIVATE KEY')} `, [1, 2, 3]],
-    ['\n  AQ\r\n  ID\n', [1, 2, 3]],
-    [pem('PRIVATE KEY', 'PUBLIC KEY'), undefined],
-    [pem('A') + pem('A'), undefined],
-    ['', undefined],
-    ['AQI', undefined],
-    ['!', undefined],
-    ['AAAA'.repeat(5120), Array.from({ length: 15_360 }, () => 0)],
-    ['AAAA'.repeat(5121), undefined],
-  ])('%j', (text, bytes) => {
-    expect(readDer(text)).toEqual(bytes && new Uint8Array(bytes))
   })
 })
