@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createColoCache } from '../../src/credentials/colo-cache.ts'
 import { parseRootSecret } from '../../src/credentials/root-secret.ts'
 import { encodeBase64Url } from '../../src/http/base64url.ts'
@@ -12,7 +12,23 @@ const cache = createColoCache(secret, OPTIONS)
 const host = (): string => `${crypto.randomUUID()}.example`
 const textOf = (bytes: Uint8Array | undefined): string | undefined => (bytes === undefined ? undefined : new TextDecoder().decode(bytes))
 
+afterEach(() => vi.unstubAllGlobals())
+
 describe('createColoCache()', () => {
+  test('a runtime without a cache keeps nothing and fails at nothing; a cache that fails is told', async () => {
+    const failing = (message: string) => async (): Promise<never> => {
+      throw new Error(message)
+    }
+    const broken = (message: string) => ({ put: failing(message), match: failing(message), delete: failing(message) })
+    vi.stubGlobal('caches', { open: async () => broken('No Cache was configured') })
+    await expect(cache.put(host(), 'a', 'x', 60)).resolves.toBeUndefined()
+    await expect(cache.delete(host(), 'a')).resolves.toBeUndefined()
+    await expect(cache.get(host(), 'a')).resolves.toBeUndefined()
+    vi.stubGlobal('caches', { open: async () => broken('out of order') })
+    await expect(cache.put(host(), 'a', 'x', 60)).rejects.toThrow('out of order')
+    await expect(cache.delete(host(), 'a')).rejects.toThrow('out of order')
+  })
+
   test('hands bytes on as they were, and deletes them', async () => {
     const authority = host()
     const bytes = Uint8Array.of(0, 255, 128, 10)
