@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { issueLeaf, localServerCertificate, openAuthority, revocationList } from '../cli/local/authority.ts'
 import { startLocalGate } from '../cli/local/local-gate.ts'
+import { ADMIN_SCOPES } from '../cli/commands/keys.ts'
 import { readPolicyFile } from '../cli/policy-file.ts'
 import { loadRootKey } from '../cli/root-key.ts'
 import { issueKey, type KeyOptions } from '../src/credentials/key-format.ts'
@@ -76,12 +77,7 @@ async function main(): Promise<void> {
     screen.step('fresh credentials')
     const make = async (options: KeyOptions): Promise<{ readonly key: string; readonly id: string }> =>
       issueKey(rootSecret, 'api', { expiresInSeconds: 86_400, ...options }, Date.now())
-    const admin = await issueKey(
-      rootSecret,
-      'admin',
-      { consumer: 'admin', scopes: ['revocations:write', 'status:read'], expiresInSeconds: 86_400 },
-      Date.now(),
-    )
+    const admin = await issueKey(rootSecret, 'admin', { consumer: 'admin', scopes: ADMIN_SCOPES, expiresInSeconds: 86_400 }, Date.now())
     const revoked = await make({ consumer: 'acme' })
     await revoke(gate.url, admin.key, revoked.id)
     const apiKey = async (options: KeyOptions): Promise<string> => `X-API-Key: ${(await make(options)).key}`

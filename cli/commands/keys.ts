@@ -63,7 +63,15 @@ const OPTIONS = {
 } as const
 export type KeysOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
-const ADMIN_SCOPES = ['revocations:write', 'changes:write', 'credits:write', 'credits:read', 'people:read', 'people:write', 'status:read']
+export const ADMIN_SCOPES = [
+  'revocations:write',
+  'changes:write',
+  'credits:write',
+  'credits:read',
+  'people:read',
+  'people:write',
+  'status:read',
+]
 
 export const keysCommand: Command = {
   name: 'keys',
