@@ -83,8 +83,8 @@ describe('a certified OpenID provider that asks for all it can', () => {
     const { signIn: signedIn, tokens } = await signIn()
     expect(signedIn).toMatchObject({
       issuer: provider.url,
-      subject: 'ada',
-      claims: { name: 'Person ada', email: 'ada@example.net' },
+      subject: 'lovelace',
+      claims: { name: 'Person lovelace', email: 'lovelace@example.net' },
       groups: ['staff'],
       providerSession: expect.any(String) as string,
     })
@@ -102,7 +102,7 @@ describe('a certified OpenID provider that asks for all it can', () => {
     const first = await gate.refresher.refresh('acme', tokens, signedIn, Date.now())
     if (first.status !== 'refreshed') throw new Error(first.status)
     expect(first.tokens.refreshToken).not.toBe(tokens.refreshToken)
-    expect(first.signIn).toMatchObject({ groups: ['staff'], claims: { name: 'Person ada' } })
+    expect(first.signIn).toMatchObject({ groups: ['staff'], claims: { name: 'Person lovelace' } })
     const second = await gate.refresher.refresh('acme', first.tokens, signedIn, Date.now())
     expect(second.status).toBe('refreshed')
     expect(await gate.refresher.refresh('acme', tokens, signedIn, Date.now())).toEqual({ status: 'ended' })

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 
 export interface Journey {
   readonly until: string
-  /** Default `ada`. */
+  /** Default `lovelace`, which no random hexadecimal id spells. */
   readonly login?: string
   /** Told of every address on the way. */
   readonly passing?: (url: string) => void
@@ -67,7 +67,7 @@ export function createWebBrowser(): WebBrowser {
   return {
     cookies,
     send,
-    async travel(start, { until, login = 'ada', passing }) {
+    async travel(start, { until, login = 'lovelace', passing }) {
       let url = start
       let form: URLSearchParams | undefined
       for (let step = 0; step < MAX_STEPS; step += 1) {
