@@ -135,11 +135,14 @@ function newIsolate(world: World, name: string, place: number, latencyMs: number
     grant: async (request) => call(world, isolate, subject, (now) => subject.ledger.grant(request, now)),
     refund: async (receipts) => call(world, isolate, subject, (now) => subject.ledger.refund(receipts, now)),
   })
-  const limiter = createLimiter((subject) => {
-    const found = world.byName.get(subject)
-    if (found === undefined) throw new RangeError(subject)
-    return callsOf(found)
-  })
+  const limiter = createLimiter(
+    (subject) => {
+      const found = world.byName.get(subject)
+      if (found === undefined) throw new RangeError(subject)
+      return callsOf(found)
+    },
+    async (ms) => wait(world, ms),
+  )
   const isolate: Isolate = { name, place, latencyMs, skewMs: Math.round((world.random.next() - 0.5) * 10_000), limiter }
   return isolate
 }
@@ -172,6 +175,16 @@ async function call<Answer>(world: World, { place, latencyMs }: Isolate, subject
   return promise
 }
 
+async function wait(world: World, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  world.agenda.at(world.now + ms, (now) => {
+    world.now = now
+    resolve(undefined)
+    return setImmediate()
+  })
+  await promise
+}
+
 /** Subjects come by Zipf's law, each mostly by a few places. */
 function scheduleRequests(world: World): void {
   const { load, random, agenda, isolates, subjects } = world
@@ -180,11 +193,11 @@ function scheduleRequests(world: World): void {
     const homes = Math.max(1, Math.round(isolates.length * Math.min(1, share * 8)))
     const first = Math.floor(random.next() * isolates.length)
     const mean = 1000 / (load.requestsPerSecond * share)
-    const come = (now: number): void => {
-      if (now >= START + load.seconds * 1000 || subject === undefined) return
+    const come = (now: number): void | Promise<void> => {
+      if (now >= START + load.seconds * 1000 || subject === undefined) return undefined
       const isolate = isolates[(first + Math.floor(random.next() * homes)) % isolates.length]
-      if (isolate !== undefined) arrive(world, subject, isolate, now)
       agenda.at(now + random.exponential(mean), come)
+      return isolate === undefined ? undefined : arrive(world, subject, isolate, now)
     }
     agenda.at(START + random.exponential(mean), come)
   }
@@ -213,7 +226,7 @@ function scheduleMishaps(world: World): void {
   })
 }
 
-function arrive(world: World, subject: Subject, { limiter, skewMs }: Isolate, now: number): void {
+function arrive(world: World, subject: Subject, { limiter, skewMs }: Isolate, now: number): void | Promise<void> {
   const { load, random, tally } = world
   world.now = now
   subject.requests += 1
@@ -228,12 +241,14 @@ function arrive(world: World, subject: Subject, { limiter, skewMs }: Isolate, no
   const answer = early ?? limiter.admit([charge], now + skewMs, ({ run }) => void run().catch(() => undefined))
   if (!(answer instanceof Promise)) {
     settle(answer)
-    return
+    return undefined
   }
   tally.waited += 1
   void answer.then(settle, () => {
     tally.unavailable += 1
   })
+  // Until it waits for virtual time.
+  return setImmediate()
 }
 
 function spendIdeally({ ideal }: Subject, limit: LimitPolicy, cost: number, now: number): boolean {

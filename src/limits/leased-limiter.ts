@@ -5,6 +5,7 @@ import type { Admission, Charge, Defer, Limiter, LimitState } from './limiter.ts
 import { createMemory } from './limiter-memory.ts'
 import { returnIdle } from './permit-pool.ts'
 import type { Spent } from './purse.ts'
+import { createTurns } from './turns.ts'
 
 type Refused = Extract<Admission, { status: 'refused' }>
 type RefusedBy = Extract<LedgerAnswer, { status: 'refused' }>
@@ -24,6 +25,7 @@ interface Counted {
  */
 export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause = pauseFor): Limiter {
   const memory = createMemory()
+  const turns = createTurns(memory, pause)
 
   /** From memory; `undefined`: it has to be asked for. */
   const countHere = (charge: Charge, now: number): Counted | RefusedBy | undefined => {
@@ -57,7 +59,10 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
     if (grant.amount < needed) throw new Error('a grant of less than is needed')
     if (charge.limit.consistency !== 'leased') return { charge, states: () => grant.states, giveBack: () => [grant.receipt] }
     const purse = memory.purseOf(charge, sentAt)
-    if (grant.lease === '') return { charge, states: () => grant.states, giveBack: () => [grant.receipt, ...purse.putBack(taken)] }
+    if (grant.lease === '') {
+      purse.askedInVain()
+      return { charge, states: () => grant.states, giveBack: () => [grant.receipt, ...purse.putBack(taken)] }
+    }
     memory.lend(charge, grant, sentAt)
     const spent = purse.spend(sentAt, needed)
     return { charge, states: () => purse.states(sentAt), giveBack: () => [...purse.putBack(taken), ...purse.putBack(spent)] }
@@ -80,6 +85,14 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
     for (const charge of charges) if (charge.limit.consistency === 'leased') memory.purseOf(charge, now).askedInVain()
   }
 
+  const countInOutage = (lacking: readonly Charge[], now: number, error: unknown): readonly Counted[] | RefusedBy => {
+    if (!lacking.every(({ limit }) => limit.onOutage === 'local')) throw error
+    return allOrNone(
+      lacking.map((charge) => countLocally(charge, now)),
+      now,
+    )
+  }
+
   /** One call for what one subject lacks. A refusal counts only while nobody else's grant has left something here. */
   const ask = async (subject: string, lacking: readonly Charge[], now: number): Promise<readonly Counted[] | RefusedBy> => {
     const { request, taken } = memory.requestFor(lacking, now)
@@ -91,11 +104,7 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
     } catch (error) {
       askedInVain(lacking, now)
       putBack(lacking, taken, now)
-      if (!lacking.every(({ limit }) => limit.onOutage === 'local')) throw error
-      return allOrNone(
-        lacking.map((charge) => countLocally(charge, now)),
-        now,
-      )
+      return countInOutage(lacking, now, error)
     }
     if (answer.status === 'granted') {
       const { grants } = answer
@@ -178,6 +187,25 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
     }
   }
 
+  /** After a wait for its turn: what has come into memory meanwhile is spent, and the rest asked for. */
+  const askLate = async (subject: string, lacking: readonly Charge[], at: number): Promise<readonly Counted[] | RefusedBy> => {
+    const found = lacking.map((charge) => memory.refusalOf(charge, at)).find((refusal) => refusal !== undefined)
+    if (found !== undefined) return { ...found, status: 'refused', states: [found.state], restMs: 0 }
+    if (turns.isJammed(lacking, at)) return countInOutage(lacking, at, new Error('no call has come back'))
+    const results = lacking.map((charge) => ({ charge, result: countHere(charge, at) }))
+    const here = results.flatMap(({ result }) => (result === undefined || 'waitMs' in result ? [] : [result]))
+    const rest = results.flatMap(({ charge, result }) => (result === undefined ? [charge] : []))
+    if (rest.length === 0) return here
+    const undoHere = async (): Promise<void> => giveBack(here, at).catch(() => undefined)
+    const answer = await ask(subject, rest, at).catch(async (error: unknown) => {
+      await undoHere()
+      throw error
+    })
+    if (!('waitMs' in answer)) return [...here, ...answer]
+    await undoHere()
+    return answer
+  }
+
   /** One ledger after the other, in declared order: where one refuses or fails, those after it are not asked. */
   const admitAsking = async (
     here: readonly Counted[],
@@ -186,10 +214,12 @@ export function createLimiter(ledgerOf: (subject: string) => LedgerCalls, pause 
     { now, defer }: { readonly now: number; readonly defer: Defer },
   ): Promise<Admission> => {
     const counted = [...here]
-    for (const [subject, ofSubject] of Map.groupBy(lacking, (charge) => charge.subject)) {
+    for (const subject of new Set(lacking.map((charge) => charge.subject))) {
+      const ofSubject = lacking.filter((charge) => charge.subject === subject)
       let answer: readonly Counted[] | RefusedBy
       try {
-        answer = await ask(subject, ofSubject, now)
+        const isJammed = turns.isJammed(ofSubject, now)
+        answer = await (isJammed ? turns.take(ofSubject, now, async (at) => askLate(subject, ofSubject, at)) : ask(subject, ofSubject, now))
       } catch (cause) {
         await undo(counted, now, defer)
         throw new Error('a ledger did not answer', { cause })

@@ -15,6 +15,6 @@ export function createMemoryLimiter(now: () => number): Limiter {
         refund: async (receipts) => refundOne(books, receipts, now()),
       }
     },
-    async () => undefined,
+    async () => scheduler.wait(0),
   )
 }

@@ -67,6 +67,8 @@ export function createPermitPool(limit: LimitPolicy, holdSeconds: number): Permi
       return []
     },
     askedInVain: () => undefined,
+    isAwaiting: () => false,
+    expect: () => undefined,
     add({ lease, amount, usableMs, states, receipt }, now) {
       known = states
       held.push({ id: lease, receipt, amount, usableUntil: now + usableMs, inUse: new Map() })

@@ -14,8 +14,12 @@ export interface Purse {
   endTaking(taken: Spent): void
   /** Puts back what was spent for a request that was not let in, or that failed. Returns what is the ledger's: of leases that have been settled. */
   putBack(spent: Spent): readonly Receipt[]
-  /** The call that was on its way has brought nothing. */
+  /** A call that was on its way has brought no lease. */
   askedInVain(): void
+  /** Whether so many calls are on their way that what they bring is worth waiting for. */
+  isAwaiting(now: number): boolean
+  /** Counts what waits for them; a negative amount does not wait any longer. */
+  expect(now: number, amount: number): void
   /**
    * A new lease; `now`: when the call for it was sent. Returns how long to rest before asking again, in milliseconds: 0 as long as
    * leases grow, as they do where isolates begin together.
@@ -61,6 +65,10 @@ const LOW = 0.125
 /** A lease of fewer is not worth a call before it has run out. */
 const MIN_RENEWED = 4
 const ASK_AGAIN_MS = 5000
+/** Calls on their way at a time. Where every request that finds nothing makes its own, many new isolates together ask an object faster than it answers, and wait ever longer. */
+const MAX_CALLS = 2
+/** A call that takes longer does not count any more, in milliseconds. */
+const LATE_MS = 1000
 const MAX_WANTED = 100_000
 const MAX_UNSETTLED = 64
 
@@ -72,6 +80,8 @@ export function createPurse(limit: LimitPolicy): Purse {
   let lent = 0
   let isResting = false
   let askedAt = Number.NEGATIVE_INFINITY
+  /** When each call on its way was sent. One that ends with its request, unheard, is forgotten after `LATE_MS`. */
+  let calls: readonly number[] = []
   let known: { readonly states: readonly LimitState[]; readonly at: number } = { states: [], at: 0 }
 
   /** Moves leases that ran out or whose time is over to what is to be settled. */
@@ -124,17 +134,22 @@ export function createPurse(limit: LimitPolicy): Purse {
     },
     askedInVain() {
       askedAt = Number.NEGATIVE_INFINITY
+      calls = calls.slice(1)
     },
+    isAwaiting: (now) => calls.filter((sentAt) => Math.abs(now - sentAt) < LATE_MS).length >= MAX_CALLS,
+    expect: (now, amount) => pace.count(now, amount),
     add({ lease, amount, usableMs, restMs, states, receipt }, now) {
       isResting = restMs > 0 && (isResting || amount < lent)
       askedAt = isResting ? now + restMs - ASK_AGAIN_MS : Number.NEGATIVE_INFINITY
       known = { states, at: now }
+      calls = calls.filter((sentAt) => sentAt > now)
       if (amount > 1) lent = amount
       if (amount > 0 && lease !== '')
         held.push({ id: lease, granted: amount, receipt, left: amount, takers: 0, usableUntil: now + usableMs })
       return isResting ? restMs : 0
     },
     wanted(now, needed = 1) {
+      calls = [...calls, now].slice(-MAX_CALLS)
       if (now - askedAt < ASK_AGAIN_MS) return needed
       askedAt = now
       return Math.max(needed, pace.perLease(now))
@@ -182,7 +197,7 @@ function createPace(): Pace {
   return {
     count(now, amount) {
       turn(now)
-      current += amount
+      current = Math.max(0, current + amount)
     },
     perLease(now) {
       turn(now)
