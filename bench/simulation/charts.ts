@@ -21,12 +21,14 @@ interface BarChart {
 const [WIDTH, HEIGHT] = [720, 360]
 const [LEFT, RIGHT, TOP, BOTTOM] = [70, 20, 70, 56]
 const STYLE = `
+  .page { fill: #ffffff }
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-size: 16px; font-weight: 600 }
   .grid { stroke: #8c959f; stroke-opacity: .35 }
   .s0 { stroke: #0969da } .s1 { stroke: #bc4c00 } .f0 { fill: #0969da } .f1 { fill: #bc4c00 }
   .line { fill: none; stroke-width: 2.5 } .line.s1 { stroke-dasharray: 7 4 }
   @media (prefers-color-scheme: dark) {
+    .page { fill: #0d1117 }
     text { fill: #e6edf3 }
     .s0 { stroke: #58a6ff } .s1 { stroke: #f0883e } .f0 { fill: #58a6ff } .f1 { fill: #f0883e }
   }`
@@ -74,7 +76,14 @@ export function barChart({ title, unit, bars }: BarChart): string {
 function frame(title: string, description: string, parts: readonly string[]): string {
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title description">`
   const named = `<title id="title">${escapeText(title)}</title><desc id="description">${escapeText(description)}</desc><style>${STYLE}\n</style>`
-  return [head, named, `<text class="title" x="20" y="26">${escapeText(title)}</text>`, ...parts, '</svg>\n'].join('\n')
+  return [
+    head,
+    named,
+    `<rect class="page" width="100%" height="100%" />`,
+    `<text class="title" x="20" y="26">${escapeText(title)}</text>`,
+    ...parts,
+    '</svg>\n',
+  ].join('\n')
 }
 
 function scaleOf({ ticks, isLogarithmic = false }: Axis, from: number, to: number): (value: number) => number {

@@ -54,7 +54,7 @@ export async function drawAll(seed: number, delaysSeconds: readonly number[], co
       x: load,
       y: { name: '% of rate × 20 s', ticks: [0, 25, 50, 75, 100] },
       lines: [
-        { name: 'the most that was let in', points: beyond },
+        { name: 'most let in', points: beyond },
         { name: 'bound', points: PERCENTS.map((percent) => [percent, 100]) },
       ],
     }),
