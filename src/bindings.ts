@@ -1,3 +1,6 @@
+import type { DirectoryObject } from './directory/directory-object.ts'
+import type { EventsObject } from './insight/events-object.ts'
+import type { InsightObject } from './insight/insight-object.ts'
 import type { Ledger } from './limits/ledger-object.ts'
 import type { ReplayShard } from './replay/replay-object.ts'
 import type { FeedRelay } from './revocation/feed-relay-object.ts'
@@ -14,6 +17,16 @@ export interface Bindings {
   readonly PEOPLE: DurableObjectNamespace<PersonObject>
   /** Read the feed for isolates where data centres have no cache. */
   readonly RELAYS: DurableObjectNamespace<FeedRelay>
+  /** Organisations, apps, keys and the audit log: one object. */
+  readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>
+  /** Usage, the detector of abuse and the newest decisions: one object. */
+  readonly INSIGHT: DurableObjectNamespace<InsightObject>
+  /** What operators are told, and the webhooks that tell it: one object. */
+  readonly EVENTS: DurableObjectNamespace<EventsObject>
+  /** What isolates read of the directory: imported and public keys. A copy, never the truth. */
+  readonly PROJECTION: KVNamespace
+  /** Every request as a data point, where the account has Analytics Engine. */
+  readonly ANALYTICS?: AnalyticsEngineDataset
   /** Second copy of the revocation feed, never the only one. */
   readonly BACKUP: KVNamespace
   /** `generation:base64url(32 random bytes)`, newest first. */

@@ -44,6 +44,9 @@ const OBJECT_CLASSES = {
   RELAYS: 'FeedRelay',
   SESSION: 'SessionObject',
   PEOPLE: 'PersonObject',
+  DIRECTORY: 'DirectoryObject',
+  INSIGHT: 'InsightObject',
+  EVENTS: 'EventsObject',
 } as const
 const STOP_MS = 2000
 const START_MS = 30_000
@@ -145,6 +148,7 @@ function configOf({ bindings, stateDirectory, edgeFields }: RuntimeOptions): str
     ...Object.entries(bindings).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
     ...Object.entries(OBJECT_CLASSES).map(([name, className]) => `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`),
     '(name = "BACKUP", kvNamespace = "kv")',
+    '(name = "PROJECTION", kvNamespace = "kv")',
   ]
   return `using Workerd = import "/workerd/workerd.capnp";
 
