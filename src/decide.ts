@@ -28,14 +28,20 @@ export type Decide = (
   target: CanonicalUrl,
   requirements: readonly Requirement[],
   parameters?: Readonly<Record<string, string>>,
-) => Promise<{ readonly decision: Decision; readonly context: EvaluateContext } | { readonly refusal: Refusal }>
+) => Promise<Decided | { readonly refusal: Refusal }>
+export interface Decided {
+  readonly decision: Decision
+  readonly context: EvaluateContext
+  /** What it was decided by; on open routes what is held, however old. */
+  readonly snapshot: RevocationSnapshot | undefined
+}
 
 export function createDecide({ plans, revocations, now, log }: DecideParts): Decide {
   async function contextOf(
     passage: Passage,
     asked: Pick<EvaluateContext, 'target' | 'parameters' | 'body' | 'now'>,
     isProtected: boolean,
-  ): Promise<EvaluateContext | Refusal> {
+  ): Promise<Omit<Decided, 'decision'> | Refusal> {
     const { request, deferred } = passage
     const address = request.headers.get('cf-connecting-ip') ?? undefined
     const defer = (task: DeferredTask): void => {
@@ -43,7 +49,8 @@ export function createDecide({ plans, revocations, now, log }: DecideParts): Dec
     }
     if (!isProtected) {
       revocations.keepFresh?.(asked.now, defer, asked.target.authority)
-      return { ...asked, request, address, revoked: () => undefined, changesOf: () => ({}), plans, defer }
+      const context = { ...asked, request, address, revoked: () => undefined, changesOf: () => ({}), plans, defer }
+      return { context, snapshot: revocations.held?.() }
     }
     let snapshot: RevocationSnapshot | Promise<RevocationSnapshot>
     let blocked: string | undefined | Promise<string | undefined>
@@ -58,7 +65,7 @@ export function createDecide({ plans, revocations, now, log }: DecideParts): Dec
     }
     const known = snapshot
     if (blocked !== undefined) return { at: 'address', detail: blocked }
-    return {
+    const context: EvaluateContext = {
       ...asked,
       request,
       address,
@@ -67,6 +74,7 @@ export function createDecide({ plans, revocations, now, log }: DecideParts): Dec
       plans,
       defer,
     }
+    return { context, snapshot: known }
   }
 
   return async (passage, target, requirements, parameters = {}) => {
@@ -74,8 +82,8 @@ export function createDecide({ plans, revocations, now, log }: DecideParts): Dec
     const body = createRequestBody(passage.request, Math.min(cap, MAX_DIGESTED_BYTES))
     const isProtected = requirements.some((requirement) => requirement.length > 0)
     const decideAt = async (at: number) => {
-      const context = await contextOf(passage, { target, parameters, body, now: at }, isProtected)
-      return 'at' in context ? { refusal: context } : { context, decision: await evaluate(requirements, context) }
+      const prepared = await contextOf(passage, { target, parameters, body, now: at }, isProtected)
+      return 'at' in prepared ? { refusal: prepared } : { ...prepared, decision: await evaluate(requirements, prepared.context) }
     }
     const first = await decideAt(passage.now)
     const later = now()

@@ -6,9 +6,9 @@ import { defaultEnd, idSchema, instantSchema, pointerOf, reasonSchema } from './
 const MAX_SCOPES = 32
 const MAX_NETWORKS = 16
 
-/** A change of one key or consumer, as the feed takes it. */
+/** A change of one key or consumer, or a restriction, as the feed takes it. */
 export interface ChangeRequest {
-  readonly target: { readonly type: 'key' | 'consumer'; readonly id: string }
+  readonly target: { readonly type: 'key' | 'consumer' | 'restricted'; readonly id: string }
   readonly patch: ChangePatch
   /** When the key is over by itself, in milliseconds since the epoch. */
   readonly expiresAt: number

@@ -1,3 +1,5 @@
+import type { Restriction } from './restrictions.ts'
+
 /** A value with the instant at which it was set, in milliseconds since the epoch. */
 interface Stamped<Value> {
   readonly at: number
@@ -14,6 +16,8 @@ export interface ChangePatch {
   readonly addresses?: readonly string[] | null
   /** The key was replaced and ends then, in milliseconds since the epoch. */
   readonly validUntil?: number | null
+  /** Of what is `restricted` alone; `null`: lifted. */
+  readonly restriction?: Restriction | null
 }
 
 /** All that was set of one target, each field with its own instant: of two, field by field, the later counts. */

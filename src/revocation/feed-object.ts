@@ -11,6 +11,8 @@ import type { Revocation, RevocationTarget } from './revocations.ts'
 export const MAX_ENTRIES = 1_000_000
 /** Keys and consumers that are changed at one time: isolates hold them as text. */
 export const MAX_CHANGED = 50_000
+/** Restrictions at one time: one address after another must not keep keys from being changed. */
+export const MAX_RESTRICTED = 10_000
 /** Entries handed out by one call. */
 export const PAGE_ENTRIES = 5000
 /** The same in bytes, about. */
@@ -39,6 +41,7 @@ type NewEntry = Omit<Revocation, 'sequence'>
 
 const TARGET = `json_extract(entry, '$.target')`
 const IS_CHANGE = `json_extract(entry, '$.changed') is not null`
+const IS_RESTRICTED = `json_extract(entry, '$.target.type') = 'restricted'`
 
 function textOf({ target, before, changed, expiresAt, reason }: NewEntry): string {
   return JSON.stringify({ target: canonicalTarget(target), before, changed, expiresAt, reason })
@@ -83,7 +86,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
   async change({ target, patch, expiresAt, reason }: ChangeRequest, now: number): Promise<Revocation> {
     const entry = this.ctx.storage.transactionSync((): Revocation => {
       const earlier = this.#changesOf(target)
-      if (earlier.length === 0 && this.#changedCount() >= MAX_CHANGED) throw new Error('the revocation feed takes no more changes')
+      if (earlier.length === 0 && !this.#hasRoom(target, now)) throw new Error('the revocation feed takes no more changes')
       const known = earlier.reduce<Changes | undefined>((merged, { changed }) => mergeChanges(merged, changed ?? {}), undefined)
       const changed = mergeChanges(known, stampChanges(patch, known, now))
       const end = Math.max(expiresAt, ...earlier.map((one) => one.expiresAt))
@@ -126,6 +129,15 @@ export class RevocationFeed extends DurableObject<Bindings> {
     if (targets.length > MAX_LOOKED_UP) throw new RangeError('too many targets at once')
     const query = `select sequence, entry from entries where ${TARGET} = ? order by sequence desc limit ${MAX_FOUND}`
     return targets.flatMap((target) => this.#sql.exec<Row>(query, target).toArray()).map(revocationOf)
+  }
+
+  /** All that is restricted now, what ends first first. */
+  async restrictions(now: number): Promise<readonly Revocation[]> {
+    const rows = this.#sql.exec<Row>(
+      `select sequence, entry from entries where ${IS_RESTRICTED} and expires_at > ? order by expires_at`,
+      now,
+    )
+    return [...rows].map(revocationOf).filter(({ changed }) => (changed?.restriction?.value?.until ?? 0) > now)
   }
 
   async status(): Promise<FeedStatus> {
@@ -178,6 +190,7 @@ export class RevocationFeed extends DurableObject<Bindings> {
     this.#sql.exec('create index if not exists entries_by_end on entries (expires_at)')
     this.#sql.exec(`create index if not exists entries_by_target on entries (${TARGET})`)
     this.#sql.exec(`create index if not exists changes on entries (sequence) where ${IS_CHANGE}`)
+    this.#sql.exec(`create index if not exists restricted on entries (expires_at) where ${IS_RESTRICTED}`)
     this.#sql.exec('create table if not exists runs (first integer primary key, mark text not null)')
     this.#sql.exec('create table if not exists total (entries integer not null)')
     const isNew = this.#sql.exec('select 1 from opened').toArray().length === 0
@@ -257,8 +270,15 @@ export class RevocationFeed extends DurableObject<Bindings> {
       .map(revocationOf)
   }
 
-  #changedCount(): number {
-    return this.#sql.exec<{ changed: number }>(`select count(*) as changed from entries where ${IS_CHANGE}`).one().changed
+  #hasRoom({ type }: RevocationTarget, now: number): boolean {
+    if (type !== 'restricted') return this.#countOf(`${IS_CHANGE} and not ${IS_RESTRICTED}`) < MAX_CHANGED
+    const isFull = this.#countOf(IS_RESTRICTED) >= MAX_RESTRICTED
+    if (isFull) this.#delete(`select sequence from entries where ${IS_RESTRICTED} and expires_at <= ?`, now)
+    return this.#countOf(IS_RESTRICTED) < MAX_RESTRICTED
+  }
+
+  #countOf(which: string): number {
+    return this.#sql.exec<{ entries: number }>(`select count(*) as entries from entries where ${which}`).one().entries
   }
 
   #insert(entry: NewEntry): number {

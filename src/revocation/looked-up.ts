@@ -51,6 +51,11 @@ export function createLookedUp(maxAgeMs: number): LookedUp {
           const id = addressKey(address)
           return id === undefined ? undefined : ask([{ type: 'address', id }], (known) => known.findAddress(address, at))
         },
+        findRestriction: (namesOf, at) =>
+          ask(
+            namesOf().map((id) => ({ type: 'restricted', id })),
+            (known) => known.findRestriction(namesOf, at),
+          ),
       }
     },
   }

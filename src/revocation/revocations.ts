@@ -1,4 +1,5 @@
 import type { Changes, KnownChanges } from './changes.ts'
+import type { FoundRestriction } from './restrictions.ts'
 
 /** What can be revoked. A `jti`, `session` or `subject` without `issuer` is revoked whoever issued it. */
 export type RevocationTarget =
@@ -18,6 +19,8 @@ export type RevocationTarget =
   | { readonly type: 'certificate'; readonly id: string }
   /** Every request from an address, until the entry expires. `id`: an `addressKey`; of IPv6 a whole /64. */
   | { readonly type: 'address'; readonly id: string }
+  /** Never revoked, but restricted for a while: `changed` says how. `id`: a `restrictedName`. */
+  | { readonly type: 'restricted'; readonly id: string }
 
 /** One entry of the feed. */
 export interface Revocation {
@@ -56,6 +59,8 @@ export interface HeldSnapshot {
   changesOf(credential: Pick<Revocable, 'kind' | 'credentialId' | 'consumer'>): KnownChanges
   /** The reason nothing is taken from this address at `now`, in milliseconds, or `undefined`. */
   findAddress(address: string, now: number): string | undefined
+  /** The strongest restriction of any of these at `now`. `names` is asked only where anything is restricted: each is a `restrictedName`. */
+  findRestriction(names: () => readonly string[], now: number): FoundRestriction | undefined
 }
 
 /** The same for an isolate that may not hold all of it yet: it then asks the feed, and rejects with `RevocationOutage` where that fails. */

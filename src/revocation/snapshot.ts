@@ -3,6 +3,7 @@ import { createChangeTable, type ChangeTable } from './change-table.ts'
 import { createFingerprintTable, type FingerprintTable } from './fingerprint-table.ts'
 import { createKeyedHash, type KeyedHash } from './keyed-hash.ts'
 import { createLabels, type Labels } from './labels.ts'
+import { createRestrictionTable, strongestOf, type RestrictionTable } from './restrictions.ts'
 import type { KnownChanges } from './changes.ts'
 import type { Revocable, HeldSnapshot, Revocation, RevocationTarget } from './revocations.ts'
 
@@ -29,6 +30,7 @@ const KINDS: Readonly<Record<RevocationTarget['type'], number>> = {
   certificate: 6,
   address: 7,
   session: 8,
+  restricted: 9,
 }
 const WITH_ISSUER = 16
 const NO_CHANGES: KnownChanges = {}
@@ -42,6 +44,7 @@ interface Parts {
   readonly always: FingerprintTable
   readonly dated: FingerprintTable
   readonly changes: ChangeTable
+  readonly restrictions: RestrictionTable
   /** Bits of the kinds that occur: the others need no look-up. */
   kinds: number
 }
@@ -56,7 +59,7 @@ interface Parts {
 export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingSnapshot {
   let hash: KeyedHash | undefined = key === undefined ? undefined : createKeyedHash(key)
   const parts = encoded === undefined ? emptyParts() : decode(encoded)
-  const { labels, always, dated, changes } = parts
+  const { labels, always, dated, changes, restrictions } = parts
   let words = new Int32Array(64)
 
   function fingerprint(kind: number, id: string, issuer: string): KeyedHash {
@@ -111,20 +114,22 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
 
   return {
     get size() {
-      return always.size + dated.size + changes.size
+      return always.size + dated.size + changes.size + restrictions.size
     },
     get bytes() {
       return always.bytes + dated.bytes + changes.bytes
     },
     add(entries) {
       for (const { target, before = Number.POSITIVE_INFINITY, changed, expiresAt, reason } of entries) {
-        if (changed !== undefined) changes.add(target, changed, expiresAt)
+        if (target.type === 'restricted') restrictions.add(target.id, changed ?? {})
+        else if (changed !== undefined) changes.add(target, changed, expiresAt)
         else if (target.type === 'address') addAddress(target, expiresAt, reason)
         else add(target, before, expiresAt, reason)
       }
     },
     forget(now) {
       changes.forget(now)
+      restrictions.forget(now)
       if (labels.overCount(now) * SWEEP_SHARE <= always.size + dated.size) return
       const isOver = (label: number): boolean => labels.endOf(label) <= now
       always.sweep(isOver)
@@ -158,6 +163,9 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
       const id = addressKey(address)
       return id === undefined ? undefined : look(KINDS.address, id, '', now)
     },
+    findRestriction(names, now) {
+      return restrictions.size === 0 ? undefined : strongestOf(names().map((name) => restrictions.find(name, now)))
+    },
     encode() {
       const tables = [always.encode(), dated.encode()]
       const head = new TextEncoder().encode(
@@ -166,6 +174,7 @@ export function createSnapshot(key?: Int32Array, encoded?: Uint8Array): GrowingS
           kinds: parts.kinds,
           words: tables.map(({ length }) => length),
           changes: changes.encode(),
+          restrictions: restrictions.encode(),
         }),
       )
       // Padded, so that the words stand at multiples of four.
@@ -189,6 +198,7 @@ function emptyParts(): Parts {
     always: createFingerprintTable(false),
     dated: createFingerprintTable(true),
     changes: createChangeTable(),
+    restrictions: createRestrictionTable(),
     kinds: 0,
   }
 }
@@ -202,6 +212,7 @@ function decode(encoded: Uint8Array): Parts {
     readonly kinds: number
     readonly words: readonly [number, number]
     readonly changes: Parameters<typeof createChangeTable>[0]
+    readonly restrictions?: Parameters<typeof createRestrictionTable>[0]
   }
   const from = 4 + headBytes
   return {
@@ -209,6 +220,7 @@ function decode(encoded: Uint8Array): Parts {
     always: createFingerprintTable(false, new Int32Array(buffer, from, head.words[0])),
     dated: createFingerprintTable(true, new Int32Array(buffer, from + head.words[0] * 4, head.words[1])),
     changes: createChangeTable(head.changes),
+    restrictions: createRestrictionTable(head.restrictions),
     kinds: head.kinds,
   }
 }

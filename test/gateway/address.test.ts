@@ -183,6 +183,7 @@ test('the warm path looks in the snapshot at once: nothing is awaited before the
   const held = {
     find: () => undefined,
     changesOf: () => ({}),
+    findRestriction: () => undefined,
     findAddress: (address: string) => {
       asked.push(address)
       return 'abuse'

@@ -1,13 +1,14 @@
 import { addressKey } from '../../http/address.ts'
+import { clientName } from '../../revocation/restrictions.ts'
 import { createAddressWatch } from './address-watch.ts'
-import { createPlaceWatch } from './place-watch.ts'
+import { createPlaceWatch, type EncodedPlace } from './place-watch.ts'
 import { createKept } from './recent.ts'
 import { ANSWERS, type Finding, type Reason, type SubjectKind, type TrafficEvent } from './traffic.ts'
-import { createUseWatch } from './use-watch.ts'
+import { createUseWatch, type EncodedUse } from './use-watch.ts'
 
 /** A credential is learnt for this long, and for so many requests, before anything about its use is unusual. */
 const LEARNING = { requests: 100, milliseconds: 6 * 3_600_000 } as const
-const MAX_CREDENTIALS = 20_000
+const MAX_CREDENTIALS = 6000
 /** The same is not said again for this long, unless it got worse by a step. */
 const QUIET_MS = 300_000
 const MAX_SAID = 20_000
@@ -18,6 +19,28 @@ export interface Detector {
   observe(event: TrafficEvent): readonly Finding[]
   /** An operator says that it was fine: what is new about it counts as known, and it is learnt anew. */
   accept(kind: SubjectKind, subject: string): void
+  /** What it knows of a credential, as plain data. */
+  known(credential: string): KnownCredential | undefined
+}
+
+/** Of another version nothing is taken. */
+export const KNOWN_VERSION = 1
+/** All that is known of a credential: a detector that is given it judges as the one that gave it would. */
+export interface KnownCredential {
+  readonly version: typeof KNOWN_VERSION
+  readonly requests: number
+  readonly firstAt: number
+  readonly place: EncodedPlace
+  readonly use: EncodedUse
+  /** What was said of it last, and when: it is not said again at once. */
+  readonly said: readonly [step: number, at: number]
+}
+
+/** Where what is known is kept while it is not in memory. */
+export interface Keeping {
+  load(credential: string): KnownCredential | undefined
+  /** It leaves the memory. */
+  keep(credential: string, known: KnownCredential): void
 }
 
 interface Watched {
@@ -27,19 +50,39 @@ interface Watched {
   firstAt: number
 }
 
-const makeWatched = (): Watched => ({ place: createPlaceWatch(), use: createUseWatch(), requests: 0, firstAt: Number.NaN })
+const makeWatched = (known?: KnownCredential): Watched => ({
+  place: createPlaceWatch(known?.place),
+  use: createUseWatch(known?.use),
+  requests: known?.requests ?? 0,
+  firstAt: known?.firstAt ?? 0,
+})
+const isLearning = ({ requests, firstAt }: Pick<Watched, 'requests' | 'firstAt'>, at: number): boolean =>
+  requests <= LEARNING.requests || at - firstAt < LEARNING.milliseconds
 
-export function createDetector(): Detector {
+export function createDetector(keeping?: Keeping): Detector {
   const addresses = createAddressWatch()
-  const credentials = createKept(MAX_CREDENTIALS, makeWatched)
-  const said = createKept(MAX_SAID, () => ({ step: -1, at: Number.NEGATIVE_INFINITY }))
+  const said = createKept(MAX_SAID, () => ({ step: -1, at: 0 }))
+  const saidOf = (credential: string): string => `credential ${credential}`
+  const encode = (credential: string, { place, use, requests, firstAt }: Watched): KnownCredential => {
+    const { step, at } = said.known(saidOf(credential)) ?? { step: -1, at: 0 }
+    return { version: KNOWN_VERSION, requests, firstAt, place: place.encode(), use: use.encode(), said: [step, at] }
+  }
+  const credentials = createKept(
+    MAX_CREDENTIALS,
+    (credential) => {
+      const known = keeping?.load(credential)
+      if (known !== undefined) Object.assign(said.of(saidOf(credential)), { step: known.said[0], at: known.said[1] })
+      return makeWatched(known)
+    },
+    (credential, watched) => keeping?.keep(credential, encode(credential, watched)),
+  )
 
   const judgeCredential = (event: TrafficEvent, address: string, credential: string): readonly Reason[] => {
     const watched = credentials.of(credential)
     if (watched.requests === 0) watched.firstAt = event.at
     watched.requests += 1
-    const isLearning = watched.requests <= LEARNING.requests || event.at - watched.firstAt < LEARNING.milliseconds
-    return [...watched.place.judge(event, address, isLearning), ...watched.use.judge(event, isLearning)]
+    const learns = isLearning(watched, event.at)
+    return [...watched.place.judge(event, address, learns), ...watched.use.judge(event, learns)]
   }
 
   const findingOf = (at: number, kind: SubjectKind, subject: string, reasons: readonly Reason[]): Finding | undefined => {
@@ -56,7 +99,7 @@ export function createDetector(): Detector {
   return {
     observe(event) {
       const address = addressKey(event.address) ?? event.address
-      const fingerprint = `${event.tls ?? ''} ${event.userAgent ?? ''}`
+      const fingerprint = clientName(event.tls, event.userAgent)
       const findings = [
         findingOf(event.at, 'address', address, addresses.address(event, address)),
         findingOf(event.at, 'fingerprint', fingerprint, addresses.fingerprint(event, address, fingerprint)),
@@ -67,10 +110,17 @@ export function createDetector(): Detector {
       return findings.filter((finding) => finding !== undefined).toSorted((one, other) => other.score - one.score)
     },
     accept(kind, subject) {
-      const watched = kind === 'credential' ? credentials.known(subject) : undefined
-      if (watched !== undefined) Object.assign(watched, makeWatched())
-      const last = said.known(`${kind} ${subject}`)
-      if (last !== undefined) last.step = -1
+      if (kind === 'credential') Object.assign(credentials.of(subject), makeWatched())
+      Object.assign(said.of(`${kind} ${subject}`), { step: -1, at: 0 })
+    },
+    known(credential) {
+      const watched = credentials.known(credential)
+      return watched === undefined ? keeping?.load(credential) : encode(credential, watched)
     },
   }
+}
+
+/** Whether what a credential does is still taken for usual, whatever it is. */
+export function isLearnt(known: Pick<KnownCredential, 'requests' | 'firstAt'>, at: number): boolean {
+  return !isLearning(known, at)
 }

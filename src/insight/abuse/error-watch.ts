@@ -1,4 +1,4 @@
-import { createFading, createRecentSet } from './recent.ts'
+import { createFading, createRecentSet, type EncodedFading, type EncodedRecent } from './recent.ts'
 import type { Watch } from './use-watch.ts'
 
 const MINUTE_MS = 60_000
@@ -11,16 +11,24 @@ const SURPRISE = 6
 /** Part that the newest request has in what is usual. */
 const WEIGHT = 0.005
 
+export interface EncodedErrors {
+  readonly all: EncodedFading
+  readonly failed: EncodedFading
+  readonly refusedObjects: EncodedRecent
+  readonly usual: number
+}
+
 /** Refusals and misses on ever other objects, far more than this credential usually has. */
-export function createErrorWatch(): Watch & { failedShare(now: number): number } {
-  const all = createFading(MINUTE_MS)
-  const failed = createFading(MINUTE_MS)
-  const refusedObjects = createRecentSet(WINDOW_MS, 128)
-  let usual = 0.02
+export function createErrorWatch(known?: EncodedErrors): Watch<EncodedErrors> & { failedShare(now: number): number } {
+  const all = createFading(MINUTE_MS, known?.all)
+  const failed = createFading(MINUTE_MS, known?.failed)
+  const refusedObjects = createRecentSet(WINDOW_MS, 128, known?.refusedObjects)
+  let usual = known?.usual ?? 0.02
   const failedShare = (now: number): number => failed.at(now) / Math.max(1, all.at(now))
 
   return {
     failedShare,
+    encode: () => ({ all: all.encode(), failed: failed.encode(), refusedObjects: refusedObjects.encode(), usual }),
     judge({ at, status, route = '', objectId = '' }, isLearning) {
       const isFailed = FAILURES.has(status)
       all.add(1, at)

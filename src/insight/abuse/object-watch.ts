@@ -1,4 +1,4 @@
-import { createFading, createKept } from './recent.ts'
+import { createFading, createKept, type EncodedFading } from './recent.ts'
 import type { Watch } from './use-watch.ts'
 
 const HALF_LIFE_MS = 120_000
@@ -13,13 +13,27 @@ const USUAL_HALF_LIFE_MS = 7 * 86_400_000
 const RAISE_EVERY_MS = 600_000
 const RAISE = 1.5
 
+export interface EncodedObjects {
+  readonly recentIds: readonly (readonly [route: string, ids: readonly number[]])[]
+  readonly neighbours: EncodedFading
+  readonly numbered: EncodedFading
+  readonly most: EncodedFading
+}
+
 /** One object after another (OWASP API1:2023): ids in a row by somebody who usually does not read in rows. */
-export function createObjectWatch(failedShare: (now: number) => number): Watch {
+export function createObjectWatch(failedShare: (now: number) => number, known?: EncodedObjects): Watch<EncodedObjects> {
   const recentIds = createKept<number[]>(MAX_ROUTES, () => [])
-  const neighbours = createFading(HALF_LIFE_MS)
-  const numbered = createFading(HALF_LIFE_MS)
-  const most = createMost()
+  for (const [route, ids] of known?.recentIds ?? []) recentIds.of(route).push(...ids)
+  const neighbours = createFading(HALF_LIFE_MS, known?.neighbours)
+  const numbered = createFading(HALF_LIFE_MS, known?.numbered)
+  const most = createMost(known?.most)
   return {
+    encode: () => ({
+      recentIds: recentIds.entries(),
+      neighbours: neighbours.encode(),
+      numbered: numbered.encode(),
+      most: most.encode(),
+    }),
     judge({ route, objectId, at }, isLearning) {
       if (route === undefined || objectId === undefined || !/^\d{1,15}$/u.test(objectId)) return undefined
       const id = Number(objectId)
@@ -46,9 +60,13 @@ export function createObjectWatch(failedShare: (now: number) => number): Watch {
 }
 
 /** The most that was seen, fading slowly; after learning it rises little by little, lest what is going on becomes its own baseline. */
-function createMost(): { note(value: number, now: number, isLearning: boolean): void; at(now: number): number } {
-  let most = 0
-  let from = 0
+function createMost([earlier, since]: EncodedFading = [0, 0]): {
+  note(value: number, now: number, isLearning: boolean): void
+  at(now: number): number
+  encode(): EncodedFading
+} {
+  let most = earlier
+  let from = since
   const at = (now: number): number => most * 0.5 ** (Math.max(0, now - from) / USUAL_HALF_LIFE_MS)
   return {
     note(value, now, isLearning) {
@@ -58,5 +76,6 @@ function createMost(): { note(value: number, now: number, isLearning: boolean): 
       from = now
     },
     at,
+    encode: () => [most, from],
   }
 }

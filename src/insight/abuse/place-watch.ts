@@ -1,4 +1,4 @@
-import { createRecentSet } from './recent.ts'
+import { createRecentSet, type EncodedRecent } from './recent.ts'
 import type { Reason, TrafficEvent } from './traffic.ts'
 
 /** Nobody travels faster, in kilometres an hour. */
@@ -29,18 +29,29 @@ interface Spot {
 interface PlaceWatch {
   /** `isLearning`: everything is new still, so nothing is said. */
   judge(event: TrafficEvent, address: string, isLearning: boolean): readonly Reason[]
+  encode(): EncodedPlace
+}
+type EncodedKnown = readonly (readonly [name: string, firstAt: number, count: number, lastAt: number])[]
+export interface EncodedPlace {
+  readonly countries: EncodedKnown
+  readonly networks: EncodedKnown
+  readonly clients: EncodedKnown
+  readonly recentNetworks: EncodedRecent
+  readonly usualNetworks: number
+  readonly home?: Spot
+  readonly away?: Spot
+  readonly returns: number
+  readonly returnsAt: number
 }
 
-export function createPlaceWatch(): PlaceWatch {
-  const countries = new Map<string, Known>()
-  const networks = new Map<string, Known>()
-  const clients = new Map<string, Known>()
-  const recentNetworks = createRecentSet(TEN_MINUTES_MS, 128)
-  let usualNetworks = 1
-  let home: Spot | undefined
-  let away: Spot | undefined
-  let returns = 0
-  let returnsAt = 0
+export function createPlaceWatch(known?: EncodedPlace): PlaceWatch {
+  const [countries, networks, clients] = [decode(known?.countries), decode(known?.networks), decode(known?.clients)]
+  const recentNetworks = createRecentSet(TEN_MINUTES_MS, 128, known?.recentNetworks)
+  let usualNetworks = known?.usualNetworks ?? 1
+  let home = known?.home
+  let away = known?.away
+  let returns = known?.returns ?? 0
+  let returnsAt = known?.returnsAt ?? 0
 
   const judgeTravel = (event: TrafficEvent, country: string): Reason[] => {
     const spot = spotOf(event, country)
@@ -74,6 +85,17 @@ export function createPlaceWatch(): PlaceWatch {
   }
 
   return {
+    encode: () => ({
+      countries: encode(countries),
+      networks: encode(networks),
+      clients: encode(clients),
+      recentNetworks: recentNetworks.encode(),
+      usualNetworks,
+      ...(home === undefined ? {} : { home }),
+      ...(away === undefined ? {} : { away }),
+      returns,
+      returnsAt,
+    }),
     judge(event, address, isLearning) {
       const { at } = event
       const country = event.country ?? ''
@@ -105,6 +127,11 @@ export function createPlaceWatch(): PlaceWatch {
     },
   }
 }
+
+const encode = (known: ReadonlyMap<string, Known>): EncodedKnown =>
+  [...known].map(([name, { firstAt, count, lastAt }]) => [name, firstAt, count, lastAt])
+const decode = (encoded: EncodedKnown = []): Map<string, Known> =>
+  new Map(encoded.map(([name, firstAt, count, lastAt]) => [name, { firstAt, count, lastAt }]))
 
 /** What is learnt is known at once; later, what has been in order for a while. */
 function note(known: Map<string, Known>, name: string, at: number, isLearning: boolean): void {

@@ -16,19 +16,32 @@ export interface RateBaseline {
   count(now: number): void
   /** Requests of the last half minute, and the most that is usual in half a minute at this hour. */
   at(now: number): { readonly seen: number; readonly usual: number }
+  encode(): EncodedRate
+}
+export interface EncodedRate {
+  /** By hour of the day (UTC); -1: not seen yet. */
+  readonly hourly: readonly number[]
+  readonly hour: number
+  readonly inHour: number
+  readonly peak: number
+  readonly all: number
+  readonly firstAt: number
+  readonly raisedAt: number
+  readonly buckets: readonly number[]
+  readonly bucket: number
 }
 
-export function createRateBaseline(): RateBaseline {
-  const hourly = new Float32Array(HOURS).fill(-1)
-  let hour = -1
-  let inHour = 0
+export function createRateBaseline(known?: EncodedRate): RateBaseline {
+  const hourly = Float32Array.from(known?.hourly ?? Array.from({ length: HOURS }, () => -1))
+  let hour = known?.hour ?? -1
+  let inHour = known?.inHour ?? 0
   /** The busiest half minute of the last days, fading. */
-  let peak = 0
-  let all = -1
-  let firstAt = Number.NaN
-  let raisedAt = Number.NEGATIVE_INFINITY
-  const buckets = new Uint32Array(WINDOW_BUCKETS)
-  let bucket = -1
+  let peak = known?.peak ?? 0
+  let all = known?.all ?? -1
+  let firstAt = known?.firstAt ?? -1
+  let raisedAt = known?.raisedAt ?? 0
+  const buckets = Uint32Array.from(known?.buckets ?? Array.from({ length: WINDOW_BUCKETS }, () => 0))
+  let bucket = known?.bucket ?? -1
 
   const closeHour = (next: number): void => {
     if (hour !== -1) {
@@ -50,7 +63,7 @@ export function createRateBaseline(): RateBaseline {
     raisedAt = now
   }
   const turn = (now: number): void => {
-    if (Number.isNaN(firstAt)) firstAt = now
+    if (firstAt === -1) firstAt = now
     const next = Math.floor(now / BUCKET_MS)
     if (next > bucket) {
       raisePeak(sumOf(buckets), now)
@@ -61,6 +74,7 @@ export function createRateBaseline(): RateBaseline {
     if (nextHour !== hour) closeHour(nextHour)
   }
   return {
+    encode: () => ({ hourly: [...hourly], hour, inHour, peak, all, firstAt, raisedAt, buckets: [...buckets], bucket }),
     count(now) {
       turn(now)
       inHour += 1

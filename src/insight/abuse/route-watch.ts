@@ -1,4 +1,4 @@
-import { createFading, createRecentSet } from './recent.ts'
+import { createFading, createRecentSet, type EncodedFading, type EncodedRecent } from './recent.ts'
 import type { Watch } from './use-watch.ts'
 
 const MINUTE_MS = 60_000
@@ -7,13 +7,21 @@ const MAX_ROUTES = 256
 /** Routes that were never used before, within two minutes. One at a time is a new release. */
 const NEW_ROUTES = 5
 
+export interface EncodedRoutes {
+  readonly known: readonly string[]
+  readonly fresh: EncodedRecent
+  readonly onFresh: EncodedFading
+  readonly all: EncodedFading
+}
+
 /** Several routes at once that this credential never used. */
-export function createRouteWatch(): Watch {
-  const known = new Set<string>()
-  const fresh = createRecentSet(WINDOW_MS, 64)
-  const onFresh = createFading(MINUTE_MS)
-  const all = createFading(MINUTE_MS)
+export function createRouteWatch(earlier?: EncodedRoutes): Watch<EncodedRoutes> {
+  const known = new Set(earlier?.known)
+  const fresh = createRecentSet(WINDOW_MS, 64, earlier?.fresh)
+  const onFresh = createFading(MINUTE_MS, earlier?.onFresh)
+  const all = createFading(MINUTE_MS, earlier?.all)
   return {
+    encode: () => ({ known: [...known], fresh: fresh.encode(), onFresh: onFresh.encode(), all: all.encode() }),
     judge({ route, at, status }, isLearning) {
       all.add(1, at)
       if (route === undefined || known.has(route)) return undefined

@@ -1,0 +1,39 @@
+import { createKeyedHash } from './revocation/keyed-hash.ts'
+import type { Authenticator } from './schemes/authenticator.ts'
+import { cookiesNamed } from './sessions/cookie.ts'
+
+/** Longest part of a credential that counts. */
+const MAX_LENGTH = 4096
+/** Of a signature every request has another one: whose it is counts (RFC 9421 §2.3). */
+const KEY_ID = /;keyid="([^"]{1,256})"/u
+
+/**
+ * A number that stands for what a request presents, the same for the same credentials, and 0 where there are none. Keyed anew in each
+ * isolate: nobody can aim at one, and it tells nothing.
+ */
+export function createPresentedDigest(authenticators: readonly Pick<Authenticator, 'carriers'>[]): (request: Request) => number {
+  const carriers = new Map(
+    authenticators.flatMap(({ carriers: own }) => own).map((carrier) => [JSON.stringify(carrier).toLowerCase(), carrier]),
+  )
+  const reads = [...carriers.values()].map((carrier): ((request: Request) => string) => {
+    if (carrier.in === 'tls')
+      return ({ cf }) => (cf as Partial<IncomingRequestCfProperties> | undefined)?.tlsClientAuth?.certFingerprintSHA256 ?? ''
+    const { name } = carrier
+    if (carrier.in === 'cookie') return (request) => cookiesNamed(request, name)[0] ?? ''
+    if (carrier.in === 'query') return ({ url }) => (url.includes(name) ? (new URL(url).searchParams.get(name) ?? '') : '')
+    if (name.toLowerCase() === 'signature') return () => ''
+    if (name.toLowerCase() === 'signature-input') return ({ headers }) => KEY_ID.exec(headers.get(name) ?? '')?.[1] ?? ''
+    return ({ headers }) => headers.get(name) ?? ''
+  })
+  // Made with the first request: an isolate has no random numbers before.
+  let hash: ReturnType<typeof createKeyedHash> | undefined
+  return (request) => {
+    const parts = reads.map((read) => read(request).slice(0, MAX_LENGTH))
+    if (parts.every((part) => part === '')) return 0
+    hash ??= createKeyedHash(crypto.getRandomValues(new Int32Array(2)))
+    const text = JSON.stringify(parts)
+    const words = Int32Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
+    hash.digest(words, words.length)
+    return (hash.first >>> 0) * 2 ** 21 + (hash.second >>> 11) + 1
+  }
+}

@@ -1,0 +1,181 @@
+import { addressKey } from './http/address.ts'
+import { createFailureBudget } from './insight/abuse/failure-budget.ts'
+import { createKept } from './insight/abuse/recent.ts'
+import type { Outcome, Passage } from './passage.ts'
+import type { Refusal } from './policy/denial.ts'
+import type { Decision, EvaluateContext } from './policy/evaluate.ts'
+import type { LinkedPolicy } from './policy/link.ts'
+import { createPresentedDigest } from './presented.ts'
+import { clientName, restrictedName, type FoundRestriction } from './revocation/restrictions.ts'
+import type { HeldSnapshot, RevocationSnapshot } from './revocation/revocations.ts'
+
+/** What is slowed down waits this long, at most so many at a time in one isolate; more are limited. */
+const SLOW_MS = 1000
+const MAX_SLOWED = 200
+/** What is limited gets through this often in one isolate. */
+const LIMITED = { everyMs: 2000, atOnce: 5 } as const
+const MAX_LIMITED = 10_000
+/** A client told to come back does not learn when a restriction ends. */
+const LONGEST_RETRY_SECONDS = 60
+
+/** What stops or slows a request for what its sender did before. In the memory of one isolate; costs comparisons while nobody did anything. */
+export interface Shield {
+  /** Before its target is read and anything verified: as far as is held. */
+  refuse(passage: Passage, held: HeldSnapshot | undefined): Refusal | undefined
+  /** Before it is said what was decided: as of the snapshot that it was decided by. */
+  restrict(
+    passage: Passage,
+    decided: { readonly decision: Decision; readonly context: EvaluateContext },
+    snapshot: RevocationSnapshot | undefined,
+  ): Refusal | undefined | Promise<Refusal | undefined>
+  /** How it ended: failures are counted. */
+  note(passage: Passage, outcome: Outcome): void
+}
+
+export interface ShieldParts {
+  readonly linked: Pick<LinkedPolicy, 'policy' | 'anyScheme'>
+  /** `portcullis dev`: all requests come from one address. */
+  readonly isLocal: boolean
+  /** Resolves after so many milliseconds. */
+  readonly wait: (milliseconds: number) => Promise<void>
+}
+
+const DEFAULT_BUDGET = { address: 60, network: 600 } as const
+
+export function createShield({ linked, isLocal, wait }: ShieldParts): Shield {
+  const { failureBudget = isLocal ? false : DEFAULT_BUDGET } = linked.policy.abuse
+  const budget = failureBudget === false ? undefined : createFailureBudget(failureBudget)
+  const digestOf = createPresentedDigest(linked.anyScheme.flatMap((requirement) => requirement.map(({ authenticator }) => authenticator)))
+  const limited = createKept(MAX_LIMITED, () => ({ arrivesAt: 0 }))
+  let slowed = 0
+
+  function limit({ name, until }: FoundRestriction, now: number): Refusal | undefined {
+    const standing = limited.of(name)
+    const arrivesAt = Math.max(standing.arrivesAt, now) + LIMITED.everyMs
+    if (arrivesAt - now > LIMITED.everyMs * LIMITED.atOnce) return abnormal(Math.min(until - now, arrivesAt - now - LIMITED.everyMs))
+    standing.arrivesAt = arrivesAt
+    return undefined
+  }
+
+  async function slow(found: FoundRestriction, now: number): Promise<Refusal | undefined> {
+    if (slowed >= MAX_SLOWED) return limit(found, now)
+    slowed += 1
+    try {
+      await wait(SLOW_MS)
+    } finally {
+      slowed -= 1
+    }
+    return undefined
+  }
+
+  function answer(
+    passage: Passage,
+    found: FoundRestriction,
+    { decision, context }: { readonly decision: Decision; readonly context: EvaluateContext },
+  ): Refusal | undefined | Promise<Refusal | undefined> {
+    switch (found.answer) {
+      case 'close':
+      case 'block':
+        return stopped(found, context.now)
+      case 'slow':
+        return slow(found, context.now)
+      case 'limit':
+        return limit(found, context.now)
+      case 'step-up':
+        return stepUp(passage, found, decision, context) ?? limit(found, context.now)
+    }
+  }
+
+  return {
+    refuse(passage, held) {
+      const { address, now } = passage
+      const reason = address === undefined ? undefined : held?.findAddress(address, now)
+      if (reason !== undefined) return { at: 'address', detail: reason }
+      const found = held?.findRestriction(() => namesOfRequest(passage), now)
+      if (found?.answer === 'close' || found?.answer === 'block') return stopped(found, now)
+      const seconds = address === undefined ? undefined : budget?.waits(address, () => digestOf(passage.request), now)
+      return seconds === undefined ? undefined : { at: 'failures', retryAfterSeconds: seconds }
+    },
+    restrict(passage, decided, snapshot) {
+      const { decision, context } = decided
+      const names = (): readonly string[] => [...namesOfRequest(passage), ...(decision.outcome === 'allow' ? namesOfCaller(decision) : [])]
+      const found = snapshot?.findRestriction(names, context.now)
+      if (found === undefined) return undefined
+      if (!(found instanceof Promise)) return answer(passage, found, decided)
+      return found.then(
+        (known) => (known === undefined ? undefined : answer(passage, known, decided)),
+        () => ({ at: 'dependency', dependency: 'revocations' }) as const,
+      )
+    },
+    note(passage, outcome) {
+      const { address, request, now } = passage
+      if (budget === undefined || address === undefined) return
+      const failure = 'refusal' in outcome ? failureOf(outcome.refusal) : undefined
+      if (failure !== undefined) budget.failed(address, failure === 'target' ? 0 : digestOf(request), failure !== 'mistake', now)
+      else if (passage.caller !== undefined) budget.passed(address, () => digestOf(request), now)
+    },
+  }
+}
+
+const abnormal = (milliseconds: number): Refusal => ({ at: 'abnormal', retryAfterSeconds: Math.max(1, Math.ceil(milliseconds / 1000)) })
+
+function stopped({ answer, name, until, cause }: FoundRestriction, now: number): Refusal {
+  if (name.startsWith('address:')) return { at: 'address', detail: cause }
+  if (answer === 'block') return { at: 'blocked', detail: cause }
+  const retryAfterSeconds = Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil((until - now) / 1000)))
+  return { at: 'closed', what: name.startsWith('route:') ? 'route' : 'gate', retryAfterSeconds, detail: cause }
+}
+
+/** Who signed in since is let through; whoever has no session cannot. `undefined`: another answer is needed. */
+function stepUp({ linkedRoute }: Passage, { since }: FoundRestriction, decision: Decision, context: EvaluateContext): Refusal | undefined {
+  if (decision.outcome !== 'allow') return undefined
+  const session = decision.caller.principals.find(({ kind }) => kind === 'session')
+  const requirement = linkedRoute?.requirements[decision.alternative]
+  const authenticator = requirement?.find((term) => term.authenticator.name === session?.scheme)?.authenticator
+  if (session === undefined || authenticator === undefined) return undefined
+  const maxAgeSeconds = Math.max(0, Math.floor((context.now - since) / 1000))
+  const shortfall = { status: 'insufficient_authentication', maxAgeSeconds } as const
+  return { at: 'evaluate', tried: [{ alternative: decision.alternative, authenticator, shortfall }], context }
+}
+
+function namesOfRequest({ address, request, linkedRoute }: Passage): readonly string[] {
+  const tls = tlsOf(request)
+  return [
+    'everything:',
+    restrictedName('fingerprint', clientName(tls, request.headers.get('user-agent') ?? undefined)),
+    ...(address === undefined ? [] : [restrictedName('address', addressKey(address) ?? address)]),
+    ...(linkedRoute === undefined ? [] : [restrictedName('route', linkedRoute.route.id)]),
+  ]
+}
+
+function namesOfCaller({ caller }: Extract<Decision, { outcome: 'allow' }>): readonly string[] {
+  return [
+    ...caller.principals.map(({ credentialId }) => restrictedName('credential', credentialId)),
+    ...(caller.consumer === undefined ? [] : [restrictedName('consumer', caller.consumer)]),
+  ]
+}
+
+/** JA4, where the zone's plan has it. */
+function tlsOf({ cf }: Request): string | undefined {
+  const { botManagement } = (cf ?? {}) as { readonly botManagement?: { readonly ja4?: string } }
+  return botManagement?.ja4
+}
+
+/** `mistake`: nothing that was guessed. */
+function failureOf(refusal: Refusal): 'guess' | 'mistake' | 'target' | undefined {
+  switch (refusal.at) {
+    case 'target':
+    case 'host':
+    case 'path':
+      return 'target'
+    case 'consume':
+      return refusal.shortfall.status === 'rejected' ? 'mistake' : undefined
+    case 'evaluate': {
+      const rejected = refusal.tried.flatMap(({ shortfall }) => (shortfall.status === 'rejected' ? [shortfall] : []))
+      if (rejected.length === 0) return undefined
+      return rejected.some(({ authentic }) => authentic !== true) ? 'guess' : 'mistake'
+    }
+    default:
+      return undefined
+  }
+}
