@@ -8,7 +8,15 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const withTypes = !process.argv.includes('--no-types')
 if (withTypes) rmSync('dist', { recursive: true, force: true })
 
-const shared = { bundle: true, format: 'esm', logLevel: 'warning', legalComments: 'none', outdir: 'dist' }
+const shared = {
+  bundle: true,
+  format: 'esm',
+  logLevel: 'warning',
+  legalComments: 'none',
+  outdir: 'dist',
+  jsx: 'automatic',
+  jsxImportSource: 'hono/jsx',
+}
 
 /** The Worker reads its policy from the module beside it, so that one bundle serves every policy. */
 const policyBeside = {
