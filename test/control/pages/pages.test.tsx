@@ -25,7 +25,7 @@ const HOSTILE = [
   'a\u200Bb',
   '${7*7}{{7*7}}',
 ]
-const html = (node: unknown): string => String(node as string)
+const html = (node: unknown): string => (node as { toString(): string }).toString()
 
 describe('page()', () => {
   test('may be framed by nobody, runs nothing but our script, and is stored nowhere', async () => {
