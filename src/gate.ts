@@ -1,17 +1,18 @@
 import type { Bindings } from './bindings.ts'
-import { createAdminApi } from './control/admin-api.ts'
+import { createControlPlane } from './control-plane.ts'
 import { createPolicyDirectory } from './directory/policy-directory.ts'
 import { readEnvironment } from './environment.ts'
 import { createGateway, type GatewayParts } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
-import { createCreditCalls, createLedgerLimiter } from './limits/ledger-calls.ts'
+import { sinkOf } from './insight/insight-calls.ts'
+import type { InsightSink } from './insight/sink.ts'
+import { createLedgerLimiter } from './limits/ledger-calls.ts'
+import { createObserver } from './observer.ts'
 import { createAssertionSigner } from './origin/assertion.ts'
 import { linkPolicy } from './policy/link.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { createRevocations } from './revocation/feed-client.ts'
-import { FEED_NAME } from './revocation/feed.ts'
-import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 import type { Sessions } from './sessions/session.ts'
 import { createSignIn, sessionsOf } from './sign-in.ts'
@@ -22,9 +23,11 @@ export interface Gate {
 }
 
 /** Tests put their own clock, origin and log here. */
-export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'now' | 'log'>> & {
+export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations' | 'fetch' | 'wait' | 'now' | 'log'>> & {
   readonly replay?: ReplayMemory
   readonly sessions?: Sessions & SessionLookup
+  /** Absent where the clock is the test's: nobody is told of requests. */
+  readonly insight?: InsightSink
 }
 
 const OWN_PATHS = /^https?:\/\/[^/?#]+\/\.(?:portcullis|well-known\/portcullis)(?:\/|$|\?)/iu
@@ -78,59 +81,46 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     fetch: async (input: string, init?: RequestInit): Promise<Response> => fetcher(input, { ...init, redirect: 'manual' }),
     isLocal,
   }
+  const limiter = overrides.limiter ?? createLedgerLimiter(bindings.LEDGER)
   const assertions = createAssertionSigner(rootSecret, gatewayName)
   const linked = linkPolicy(policy, dependencies)
+  const wait = overrides.wait ?? (async (milliseconds: number) => scheduler.wait(milliseconds))
+  const sink = overrides.insight ?? (overrides.now === undefined ? sinkOf(bindings, { now, wait, log: overrides.log }) : undefined)
   const gateway = createGateway({
     linked,
+    observe: sink === undefined ? undefined : createObserver({ linked, rootSecret, sink, now }),
     directory,
-    limiter: overrides.limiter ?? createLedgerLimiter(bindings.LEDGER),
+    limiter,
     revocations,
     assertions,
     sessions,
     localAuthorities,
     fetch: fetcher,
+    isLocal,
+    wait,
     now,
     log: overrides.log,
   })
-  const admin = createApiKeyAuthenticator(
-    { kind: 'api-key', name: 'admin', carrier: { in: 'bearer' }, purpose: 'admin', consumerOptional: true },
+  const parts = {
+    environment,
+    bindings,
+    gateway,
+    linked,
+    directory,
+    limiter,
+    revocations,
+    replay,
+    sessions,
     dependencies,
-  )
-
-  const authorizeOperator = async (
-    asked: Request,
-    scope: string,
-    lifetime: Pick<ExecutionContext, 'waitUntil'>,
-  ): Promise<Response | undefined> => gateway.guard(asked, [[{ authenticator: admin, scopes: [scope], consumerOptional: true }]], lifetime)
-  const parts = { environment, replay, gateway, bindings, authorizeOperator, dependencies, now, log: overrides.log }
+    now,
+    log: overrides.log,
+  }
+  const controlPlane = createControlPlane(parts)
   const signIn = sessions === undefined ? undefined : createSignIn({ ...parts, sessions })
 
-  /** Rare requests: the Hono app is made anew for each, so that it closes over nothing but this one. */
   const own = async (request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> => {
     if (JWKS_PATH.test(request.url)) return jwksResponse(request.method, await assertions.jwks())
-    const forPeople = signIn?.handle(request, lifetime)
-    if (forPeople !== undefined) return forPeople
-    const api = createAdminApi({
-      feed: () => bindings.REVOCATIONS.getByName(FEED_NAME),
-      announce: async (authority) => revocations.announce?.(authority),
-      gateway: gatewayName,
-      ...policy.revocation,
-      now,
-      authorize: async (asked, scope) => authorizeOperator(asked, scope, lifetime),
-      hasPlan: (name) => directory.plan(name) !== undefined,
-      credits: {
-        calls: createCreditCalls(bindings.LEDGER),
-        limitOf: (name, consumer) => linked.limitsOfConsumer(policy.limits, consumer).find((limit) => limit.name === name),
-        isConsumer: (name) => policy.consumers === undefined || directory.consumer(name) !== undefined,
-      },
-      replayOf: async (scope) => createReplayMemory(bindings.REPLAY).stats(scope),
-      policySummary: () => ({
-        title: policy.title,
-        routes: policy.routes.length,
-        schemes: policy.schemes.map(({ name, kind }) => ({ name, kind })),
-      }),
-    })
-    return api.fetch(request)
+    return signIn?.handle(request, lifetime) ?? controlPlane.handle(request, lifetime)
   }
   return { handle: async (request, lifetime) => (OWN_PATHS.test(request.url) ? own(request, lifetime) : gateway.handle(request, lifetime)) }
 }

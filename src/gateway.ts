@@ -7,25 +7,27 @@ import type { AssertionSigner } from './origin/assertion.ts'
 import { attachedToken } from './origin/attached-token.ts'
 import { forward, originPath } from './origin/forward.ts'
 import type { Caller, ConsumeOne, EvaluateContext, Requirement } from './policy/evaluate.ts'
-import type { Refusal } from './policy/denial.ts'
 import type { LinkedPolicy, LinkedRoute } from './policy/link.ts'
 import { createDecide } from './decide.ts'
 import { holdPermits, messageOf, runDeferred, settle, type Outcome, type Passage } from './passage.ts'
 import type { Route } from './policy/policy.ts'
+import { createShield, type ShieldParts } from './shield.ts'
 import { allowedMethods, exceededCap } from './request-checks.ts'
 import { createRouter } from './policy/router.ts'
 import { replacementFields } from './policy/apply-changes.ts'
-import type { HeldSnapshot, Revocations } from './revocation/revocations.ts'
+import type { Revocations } from './revocation/revocations.ts'
 import type { Directory } from './directory/directory.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 
 /** What the data path of one isolate works with. */
-export interface GatewayParts {
+export interface GatewayParts extends Pick<ShieldParts, 'isLocal' | 'wait'> {
   readonly linked: LinkedPolicy
   readonly directory: Directory
   readonly limiter: Limiter
   readonly revocations: Revocations
   readonly assertions: AssertionSigner
+  /** Absent: nobody is told of requests. */
+  readonly observe?: Passage['observe']
   /** Absent where nobody signs in. */
   readonly sessions?: SessionLookup | undefined
   /** Authorities answered besides the policy's hosts: the listeners of `portcullis dev`. */
@@ -38,28 +40,32 @@ export interface GatewayParts {
 export interface Gateway {
   /** Decides, forwards, answers and records. Never rejects, and never lets through what it could not decide on. */
   handle(request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response>
-  /**
-   * Evaluates a request to the gate itself by requirements of its own, with the same revocations and refusals.
-   * `undefined`: it may.
-   */
-  guard(
-    request: Request,
-    requirements: readonly Requirement[],
-    lifetime: Pick<ExecutionContext, 'waitUntil'>,
-  ): Promise<Response | undefined>
+  /** Evaluates a request to the gate itself by requirements of its own, with the same revocations, one-time parts and refusals. */
+  identify(request: Request, requirements: readonly Requirement[], lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Identified>
 }
+export type Identified =
+  | {
+      readonly caller: Caller
+      /** Which of the requirements holds. */
+      readonly alternative: number
+      readonly requestId: string
+      /** Of the request, which a signature may have been checked against. */
+      readonly content: () => ReadableStream<Uint8Array> | Uint8Array | null
+    }
+  | { readonly response: Response }
 
 export function createGateway(parts: GatewayParts): Gateway {
   const { linked, limiter, revocations, now } = parts
   const decide = createDecide({ ...parts, plans: linked.limitsOfPlan })
   const { policy } = linked
+  const shield = createShield(parts)
   const router = createRouter(policy.routes)
   const hosts = new Set([...policy.hosts, ...parts.localAuthorities])
 
   /** The data path, from the raw target to the origin's answer. */
   async function pass(passage: Passage): Promise<Outcome> {
     const { request } = passage
-    const blocked = blockOf(passage, revocations.held?.(), passage.now)
+    const blocked = shield.refuse(passage, revocations.held?.())
     if (blocked !== undefined) return { refusal: blocked }
     const canonical = canonicalize(request.url)
     if (canonical.status === 'refused') return { refusal: { at: 'target', fault: canonical.fault } }
@@ -71,12 +77,16 @@ export function createGateway(parts: GatewayParts): Gateway {
     const linkedRoute = routeFor(match.byMethod, preflightMethod ?? request.method)
     if (linkedRoute === undefined) return { refusal: { at: 'method', allow: allowedMethods(match.byMethod) } }
     passage.linkedRoute = linkedRoute
+    passage.parameters = match.parameters
     if (preflightMethod !== undefined) return preflight(linkedRoute, request, preflightMethod)
     const exceeded = exceededCap(request, linkedRoute.route.maxBodyBytes)
     if (exceeded !== undefined) return { refusal: { at: 'content', maxBodyBytes: exceeded } }
     const decided = await decide(passage, target, linkedRoute.requirements, match.parameters)
     if ('refusal' in decided) return decided
-    const { decision, context } = decided
+    const { decision, context, snapshot } = decided
+    let restricted = shield.restrict(passage, decided, snapshot)
+    if (restricted instanceof Promise) restricted = await restricted
+    if (restricted !== undefined) return { refusal: restricted }
     if (decision.outcome === 'deny') return { refusal: { at: 'evaluate', tried: decision.tried, context } }
     passage.caller = decision.caller
     return admit(passage, linkedRoute, decision.caller, decision.consume, context)
@@ -111,6 +121,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     if (early !== undefined) return { refusal: { at: 'limit', admission: early } }
     const attached = await attachedToken(linkedRoute, caller, parts.sessions, context.now)
     if (attached.status === 'refused') return { refusal: { at: 'evaluate', tried: attached.tried, context } }
+    if (attached.status === 'fault') return { refusal: { at: 'exchange', detail: attached.detail } }
     if (attached.status === 'token') passage.originToken = attached.token
     for (const { authenticator, run } of consume) {
       const consumed = await run()
@@ -185,18 +196,24 @@ export function createGateway(parts: GatewayParts): Gateway {
     return [...new Set([...limits, ...planned])]
   }
 
-  const begin = (request: Request, address: string | undefined): Passage => ({
+  const begin = (request: Request, address: string | undefined, observe?: Passage['observe']): Passage => ({
     request,
     requestId: crypto.randomUUID(),
     address,
     now: now(),
     deferred: [],
+    observe,
   })
 
   return {
     async handle(request, lifetime) {
-      const passage = begin(request, request.headers.get('cf-connecting-ip') ?? undefined)
-      const answering = settle(passage, async () => pass(passage), parts.log)
+      const passage = begin(request, request.headers.get('cf-connecting-ip') ?? undefined, parts.observe)
+      const noted = async (): Promise<Outcome> => {
+        const outcome = await pass(passage)
+        shield.note(passage, outcome)
+        return outcome
+      }
+      const answering = settle(passage, noted, parts.log)
       // At once: a client that leaves before its answer takes neither the record nor a refund with it.
       lifetime.waitUntil(answering.then(async () => runDeferred(passage.deferred, parts.log)))
       const response = await answering
@@ -206,8 +223,9 @@ export function createGateway(parts: GatewayParts): Gateway {
       }
       return response
     },
-    async guard(request, requirements, lifetime) {
+    async identify(request, requirements, lifetime) {
       const passage = begin(request, undefined)
+      let identified: Identified | undefined
       const response = await settle(
         passage,
         async () => {
@@ -217,21 +235,21 @@ export function createGateway(parts: GatewayParts): Gateway {
           if ('refusal' in decided) return decided
           const { decision, context } = decided
           if (decision.outcome === 'deny') return { refusal: { at: 'evaluate', tried: decision.tried, context } }
-          passage.caller = decision.caller
+          const { caller, alternative } = decision
+          passage.caller = caller
+          for (const { authenticator, run } of decision.consume) {
+            const consumed = await run()
+            if (consumed.status !== 'consumed') return { refusal: { at: 'consume', authenticator, shortfall: consumed, context } }
+          }
+          identified = { caller, alternative, requestId: passage.requestId, content: () => context.body.forward() }
           return { response: new Response(null, { status: 204 }), code: 'granted' }
         },
         parts.log,
       )
       lifetime.waitUntil(runDeferred(passage.deferred, parts.log))
-      return response.status === 204 ? undefined : response
+      return identified ?? { response }
     },
   }
-}
-
-/** The refusal of an address that is blocked, as far as is held; protected routes ask again of what is fresh. */
-function blockOf({ address }: Passage, snapshot: HeldSnapshot | undefined, now: number): Refusal | undefined {
-  const reason = address === undefined ? undefined : snapshot?.findAddress(address, now)
-  return reason === undefined ? undefined : { at: 'address', detail: reason }
 }
 
 function preflight({ route }: LinkedRoute, request: Request, method: string): Outcome {

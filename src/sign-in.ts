@@ -1,7 +1,6 @@
 import type { Bindings } from './bindings.ts'
-import { PEOPLE_PATHS, peopleResponse } from './control/people-api.ts'
 import type { Environment } from './environment.ts'
-import type { Gateway } from './gateway.ts'
+import type { Gateway, Identified } from './gateway.ts'
 import { callObject } from './http/object-call.ts'
 import { createIdentity, IDENTITY_PATHS } from './identity/identity.ts'
 import { runDeferred } from './passage.ts'
@@ -15,7 +14,6 @@ import { createSessionAuthenticator } from './schemes/session/authenticator.ts'
 import type { SessionSchemeConfig } from './schemes/session/config.ts'
 import { SESSION_PATH, sessionResponse } from './session-api.ts'
 import { createSessionCookies } from './sessions/cookie.ts'
-import { createPeople } from './sessions/people.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 import type { Sessions } from './sessions/session.ts'
 import { createSessions } from './sessions/sessions.ts'
@@ -62,13 +60,6 @@ export interface SignInParts {
   readonly sessions: Sessions & SessionLookup
   readonly replay: ReplayMemory
   readonly gateway: Gateway
-  readonly bindings: Pick<Bindings, 'PEOPLE'>
-  /** Of an operator's key. `undefined`: it may. */
-  readonly authorizeOperator: (
-    request: Request,
-    scope: string,
-    lifetime: Pick<ExecutionContext, 'waitUntil'>,
-  ) => Promise<Response | undefined>
   readonly dependencies: SchemeDependencies
   readonly now: () => number
   readonly log: (line: string) => void
@@ -80,17 +71,7 @@ export interface SignIn {
   handle(request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> | undefined
 }
 
-export function createSignIn({
-  environment,
-  sessions,
-  replay,
-  gateway,
-  bindings,
-  authorizeOperator,
-  dependencies,
-  now,
-  log,
-}: SignInParts): SignIn {
+export function createSignIn({ environment, sessions, replay, gateway, dependencies, now, log }: SignInParts): SignIn {
   const { policy, rootSecret, isLocal, localAuthorities } = environment
   const { identityProviders } = policy
   const identity = createIdentity({
@@ -126,15 +107,12 @@ export function createSignIn({
   return {
     handle(request, lifetime) {
       if (IDENTITY_PATHS.test(request.url)) return signInOrOut(request, lifetime)
-      if (PEOPLE_PATHS.test(request.url)) {
-        const authorizeFor = async (asked: Request, scope: string): Promise<Response | undefined> =>
-          authorizeOperator(asked, scope, lifetime)
-        return peopleResponse({ people: createPeople(bindings.PEOPLE), sessions, authorize: authorizeFor, now }, request)
-      }
       if (!SESSION_PATH.test(request.url)) return undefined
       const authorize = async (asked: Request): Promise<Response | undefined> =>
-        gateway.guard(asked, [[{ authenticator, scopes: [], consumerOptional: true }]], lifetime)
+        refusalOf(await gateway.identify(asked, [[{ authenticator, scopes: [], consumerOptional: true }]], lifetime))
       return sessionResponse({ sessions, authorize, now }, request)
     },
   }
 }
+
+const refusalOf = (identified: Identified): Response | undefined => ('response' in identified ? identified.response : undefined)

@@ -1,5 +1,6 @@
 import type { Problem } from '../http/problem.ts'
 
+/** Most JSON that is read, where an operation does not say. */
 const MAX_BODY_BYTES = 64 * 1024
 
 /** The object did not answer. */
@@ -15,22 +16,25 @@ export function methodNotAllowed(allow: string): Problem {
   return { status: 405, code: 'method-not-allowed', title: 'The route does not take this method', fields: [['allow', allow]] }
 }
 
-/** At most 64 KiB, whatever Content-Length says. */
-export async function readJson(request: Request): Promise<{ value: unknown } | { problem: Problem }> {
+/** At most `maxBytes`, whatever Content-Length says. */
+export async function readJson(
+  { body }: Pick<Request, 'body'>,
+  maxBytes = MAX_BODY_BYTES,
+): Promise<{ value: unknown } | { problem: Problem }> {
   let text = ''
   let bytes = 0
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   try {
-    for await (const chunk of request.body ?? []) {
+    for await (const chunk of body ?? []) {
       const part = chunk as Uint8Array
       bytes += part.byteLength
-      if (bytes > MAX_BODY_BYTES)
+      if (bytes > maxBytes)
         return {
           problem: {
             status: 413,
             code: 'content-too-large',
             title: 'The content is too large',
-            detail: `At most ${MAX_BODY_BYTES} bytes are taken here.`,
+            detail: `At most ${maxBytes} bytes are taken here.`,
           },
         }
       text += decoder.decode(part, { stream: true })

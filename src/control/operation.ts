@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
 import type { Problem } from '../http/problem.ts'
-import type { Actor } from '../directory/accounts.ts'
+import type { Actor, AuditEntry } from '../directory/accounts.ts'
 
 /** What one call of the admin API may do; operators' roles are sets of these (docs/admin-api.md). */
 export const ADMIN_SCOPES = [
@@ -42,6 +42,13 @@ export interface Operation {
   readonly answer?: { readonly status: 200 | 201 | 204; readonly schema?: v.GenericSchema; readonly description: string }
   /** `If-Match` with the entity tag of what is changed: needed (428 without), or taken where it is sent. */
   readonly ifMatch?: 'required' | 'optional'
+  /** Most content, in bytes. Default 65,536. */
+  readonly maxBodyBytes?: number
+  /**
+   * What the audit log says of a call that changes something, before it does. `own`: the directory writes its line with the change.
+   * Default: the operation's id and its parameters.
+   */
+  readonly audit?: 'own' | ((call: Call) => Pick<AuditEntry, 'target' | 'detail'>)
   readonly run: (call: Call) => Promise<Answer>
 }
 export interface Call {

@@ -7,6 +7,10 @@
 export const MEMBER_ROLES = ['owner', 'developer', 'viewer'] as const
 export type MemberRole = (typeof MEMBER_ROLES)[number]
 
+/** What somebody may do with the gate itself: `viewer` reads, `owner` may everything (docs/admin-api.md). */
+export const OPERATOR_ROLES = ['viewer', 'support', 'operator', 'owner'] as const
+export type OperatorRole = (typeof OPERATOR_ROLES)[number]
+
 export type State = 'active' | 'disabled'
 
 export interface Organisation {

@@ -1,8 +1,11 @@
 import * as v from 'valibot'
 import { closed, named } from './closed-schema.ts'
+import { abuseSchema } from './document-abuse.ts'
 import { attachTokenSchema, identityProviderSchema, sessionSchema, sessionsSchema } from './document-identity.ts'
+import { controlSchema } from './document-control.ts'
 import { limitSchema, ownNumbersSchema } from './document-limits.ts'
 import { whole } from './document-numbers.ts'
+import { securitySchema } from './document-security.ts'
 import { acr, fieldName, name, NAME, names, oneOrMore, scopes, text } from './document-texts.ts'
 
 /**
@@ -47,10 +50,6 @@ const conditions = closed({
 })
 const operationExtension = closed({ ...routeEntries, require: v.optional(named(conditions, NAME, 'a scheme')) })
 
-const security = v.pipe(v.array(named(scopes, /^.{1,256}$/u, 'a scheme')), v.maxLength(16, 'more than 16 alternatives'))
-export const securitySchema = security
-export type SecurityRequirements = v.InferOutput<typeof securitySchema>
-
 const parameter = closed(
   { name: text, in: v.picklist(['path', 'query', 'header', 'cookie', 'querystring']) },
   {
@@ -75,7 +74,7 @@ export const parametersSchema = v.array(parameter)
 export const operationSchema = closed(
   {
     operationId: v.optional(text),
-    security: v.optional(security),
+    security: v.optional(securitySchema),
     parameters: v.optional(parametersSchema),
     'x-portcullis': v.optional(operationExtension),
   },
@@ -143,8 +142,10 @@ const rootExtensionEntries = {
   consumers: v.optional(named(consumerSchema, NAME, 'a consumer')),
   unknownPaths: v.optional(v.picklist(['not-found', 'authenticate'])),
   revocation: v.optional(revocationSchema),
+  abuse: v.optional(abuseSchema),
   identityProviders: v.optional(named(identityProviderSchema, NAME, 'an identity provider')),
   sessions: v.optional(sessionsSchema),
+  control: v.optional(controlSchema),
 }
 const rootExtension = closed(rootExtensionEntries)
 /** The root's extension with its parts unread. */
@@ -272,7 +273,7 @@ export const documentSchema = closed(
     openapi,
     info: infoSchema,
     servers: v.optional(serversSchema),
-    security: v.optional(security),
+    security: v.optional(securitySchema),
     components: v.optional(
       closed(
         { securitySchemes: v.optional(named(v.union([closed({ $ref: text }), securityScheme]), NAME, 'a scheme')) },

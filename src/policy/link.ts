@@ -27,6 +27,8 @@ export interface LinkedPolicy {
   readonly routes: ReadonlyMap<Route, LinkedRoute>
   /** Each scheme alone, for `unknownPaths: authenticate`. */
   readonly anyScheme: readonly Requirement[]
+  /** Alternatives that stand elsewhere than at a route, with the same authenticators. */
+  requirementsOf(alternatives: readonly Alternative[]): readonly Requirement[]
   readonly limitsOfPlan: ReadonlyMap<string, readonly LimitPolicy[]>
   /** The limits with the numbers that are the consumer's own. */
   limitsOfConsumer(limits: readonly LimitPolicy[], consumer: string | undefined): readonly LimitPolicy[]
@@ -96,6 +98,7 @@ export function linkPolicy(policy: Policy, dependencies: SchemeDependencies): Li
     },
     routes: new Map(policy.routes.map((route) => [route, linkRoute(route)])),
     anyScheme,
+    requirementsOf: (alternatives) => alternatives.map(requirementOf),
     limitsOfPlan: new Map(policy.plans.map((plan) => [plan.name, plan.limits.map((name) => lookUp(limits, name))])),
   }
 }

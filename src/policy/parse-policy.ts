@@ -12,13 +12,17 @@ import {
   rootExtensionHeadSchema,
   rootHeadSchema,
   routeSettingsSchema,
-  securitySchema,
   serversSchema,
 } from './document.ts'
+import { abuseSchema } from './document-abuse.ts'
+import { controlSchema } from './document-control.ts'
+import { securitySchema } from './document-security.ts'
 import { identityProviderSchema, sessionsSchema } from './document-identity.ts'
 import { limitSchema } from './document-limits.ts'
 import { checkSessionUse, linkSessionSchemes } from './check-sessions.ts'
+import { parseAbuse } from './parse-abuse.ts'
 import { checkDistinct, parseConsumer } from './parse-consumers.ts'
+import { checkPortalScheme, parseControl } from './parse-control.ts'
 import type { IdentityProviderConfig } from './identity-providers.ts'
 import { checkDistinctProviders, parseIdentityProvider, parseSessions } from './parse-identity.ts'
 import { parseLimit } from './parse-limits.ts'
@@ -110,8 +114,11 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
     revocation: extension.revocation,
     identityProviders: extension.providers.values,
     sessions: extension.sessions,
+    control: extension.control,
+    abuse: extension.abuse,
   }
   checkSessionUse(policy, reading)
+  checkPortalScheme(policy.control, policy.schemes, reading)
   checkIdentities(policy, reading)
   if (!problems.hasErrors()) warnOfUnused(policy, problems)
   const document = {
@@ -215,7 +222,9 @@ function readExtension(
   )
   checkDistinctProviders(providers.values, pointerTo(ROOT, 'identityProviders'), reading)
   const sessions = readOptional(sessionsSchema, parts['sessions'], pointerTo(ROOT, 'sessions'), reading)
+  const control = readOptional(controlSchema, parts['control'], pointerTo(ROOT, 'control'), reading)
   const defaults = readOptional(routeSettingsSchema, parts['defaults'], pointerTo(ROOT, 'defaults'), reading)
+  const abuse = readOptional(abuseSchema, parts['abuse'], pointerTo(ROOT, 'abuse'), reading)
   const revocation = readOptional(revocationSchema, parts['revocation'], pointerTo(ROOT, 'revocation'), reading)
   checkSettings(defaults ?? {}, pointerTo(ROOT, 'defaults'), { originNames: origins.names, limitNames: limits.names, schemeNames, reading })
   return {
@@ -234,7 +243,25 @@ function readExtension(
     defaults: parts['defaults'] === undefined ? {} : defaults,
     providers,
     sessions: parseSessions(sessions ?? {}, pointerTo(ROOT, 'sessions'), reading),
-    pruned: { ...pruned, ...present('defaults', defaults), ...present('revocation', revocation), ...present('sessions', sessions) },
+    control:
+      control === undefined
+        ? undefined
+        : parseControl(control, pointerTo(ROOT, 'control'), {
+            schemeNames,
+            planNames: plans.names,
+            plans: plans.values,
+            consumerNames: consumers.names,
+            reading,
+          }),
+    abuse: parseAbuse(abuse ?? {}, pointerTo(ROOT, 'abuse'), parts['consumers'] === undefined ? undefined : consumers.names, reading),
+    pruned: {
+      ...pruned,
+      ...present('defaults', defaults),
+      ...present('revocation', revocation),
+      ...present('sessions', sessions),
+      ...present('control', control),
+      ...present('abuse', abuse),
+    },
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Operation, SecurityRequirements } from './document.ts'
+import type { Operation } from './document.ts'
+import type { SecurityRequirements } from './document-security.ts'
 import { uncountableBy } from './parse-limits.ts'
 import type { Alternative, Conditions, TermConfig } from './policy.ts'
 import { didYouMean, pointerTo } from './problems.ts'

@@ -1,5 +1,6 @@
 import type { LimitPolicy } from '../limits/limiter.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
+import type { TokenTarget } from '../sessions/session.ts'
 import type { IdentityProviderConfig, SessionsConfig } from './identity-providers.ts'
 
 /**
@@ -23,6 +24,37 @@ export interface Policy {
   readonly revocation: { readonly boundSeconds: number; readonly graceSeconds: number; readonly relays?: number }
   readonly identityProviders: readonly IdentityProviderConfig[]
   readonly sessions: SessionsConfig
+  /** `undefined`: nobody operates it but with admin keys, and there are no developers. */
+  readonly control: ControlConfig | undefined
+  readonly abuse: AbuseConfig
+}
+
+/** What is done about what the detector finds, and about addresses that fail again and again (docs/abuse.md). */
+export interface AbuseConfig {
+  /** From which score on; what is absent is never done. Empty: everything is recorded, and nothing done by itself. */
+  readonly answers: { readonly slow?: number; readonly limit?: number; readonly stepUp?: number; readonly block?: number }
+  /** How long a first answer lasts; each further one of a week twice as long, up to the most. */
+  readonly blockSeconds: { readonly first: number; readonly most: number }
+  /** Nothing is done to these by itself. `networks`: canonical. */
+  readonly allow: { readonly networks: readonly string[]; readonly consumers: readonly string[]; readonly keys: readonly string[] }
+  /** Failures a minute in one isolate. Absent: the default, but in `portcullis dev`, where all come from one address, none. */
+  readonly failureBudget?: false | { readonly address: number; readonly network: number }
+}
+
+/** Who operates this gate, and what developers may do by themselves (docs/accounts.md). */
+export interface ControlConfig {
+  /** Besides admin keys. Their scopes name roles, such as `portcullis:operator`. */
+  readonly security: readonly Alternative[]
+  readonly portal?: {
+    /** A session scheme. */
+    readonly scheme: string
+    /** Those that developers may choose. */
+    readonly plans: readonly string[]
+    readonly defaultPlan: string
+    readonly maxOrganisations: number
+    readonly maxApps: number
+    readonly maxKeys: number
+  }
 }
 
 export interface Route {
@@ -76,8 +108,11 @@ export interface OriginConfig {
     readonly headersSeconds: number
   }
   readonly forwardCredentials: readonly string[]
-  /** Callers by this session scheme bring its access token, which is for `resource` and nothing else (BF-6). */
-  readonly attachToken?: { readonly scheme: string; readonly resource: string }
+  /**
+   * Callers by this session scheme bring its access token, which is for `resource` and nothing else (BF-6), or the one that the provider
+   * gives in exchange for it (RFC 8693).
+   */
+  readonly attachToken?: { readonly scheme: string } & ({ readonly resource: string } | { readonly exchange: TokenTarget })
 }
 export interface CorsConfig {
   readonly origins: readonly string[]

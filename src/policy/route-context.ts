@@ -1,6 +1,7 @@
 import type { LimitPolicy } from '../limits/limiter.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
-import type { RouteSettings, SecurityRequirements } from './document.ts'
+import type { RouteSettings } from './document.ts'
+import type { SecurityRequirements } from './document-security.ts'
 import type { ConsumerConfig, PlanConfig } from './policy.ts'
 import type { Reading } from './reading.ts'
 

@@ -31,6 +31,8 @@ function directory(consumers: readonly ConsumerConfig[] | undefined, plans: read
     revocation: { boundSeconds: 5, graceSeconds: 0 },
     identityProviders: [],
     sessions: { idleSeconds: 3600, absoluteSeconds: 43_200, sameSite: 'lax' },
+    control: undefined,
+    abuse: { answers: {}, blockSeconds: { first: 900, most: 86_400 }, allow: { networks: [], consumers: [], keys: [] } },
   }
   return createPolicyDirectory(policy)
 }

@@ -5,8 +5,8 @@ import { describe, expect, test } from 'vitest'
 /** Highest first: a file imports from its own layer and below (docs/architecture.md, "The house"). */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'portcullis.ts', 'testing'],
-  ['gate.ts', 'sign-in.ts', 'session-api.ts', 'session-class.ts'],
-  ['gateway.ts', 'decide.ts', 'passage.ts', 'request-checks.ts', 'environment.ts', 'control', 'identity'],
+  ['gate.ts', 'control-plane.ts', 'sign-in.ts', 'session-api.ts', 'session-class.ts'],
+  ['gateway.ts', 'observer.ts', 'shield.ts', 'presented.ts', 'decide.ts', 'passage.ts', 'request-checks.ts', 'environment.ts', 'control', 'identity'],
   ['insight', 'origin', 'limits', 'policy'],
   ['schemes'],
   ['sessions'],
@@ -17,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const CONTRACTS = new Set(['policy/policy.ts', 'bindings.ts', 'limits/limiter.ts'])
 
 const source = resolve(import.meta.dirname, '../../src')
-const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/u.test(name))
 const layerOf = (file: string): number => LAYERS.findIndex((layer) => layer.some((part) => file === part || file.startsWith(`${part}/`)))
 
 interface Import {

@@ -1,11 +1,10 @@
 import * as v from 'valibot'
-import { problemResponse, type Problem } from '../http/problem.ts'
-import type { CreditCalls } from '../limits/ledger-calls.ts'
-import type { Balance } from '../limits/ledger.ts'
-import type { LimitPolicy } from '../limits/limiter.ts'
-import { chargesOf } from '../limits/subject.ts'
-import type { AdminApiParts } from './admin-api.ts'
-import { json, readJson, UNAVAILABLE } from './json-call.ts'
+import type { Problem } from '../../http/problem.ts'
+import type { CreditCalls } from '../../limits/ledger-calls.ts'
+import type { Balance } from '../../limits/ledger.ts'
+import type { LimitPolicy } from '../../limits/limiter.ts'
+import { chargesOf } from '../../limits/subject.ts'
+import type { Answer, Operation } from '../operation.ts'
 
 export interface CreditsParts {
   readonly calls: CreditCalls
@@ -32,45 +31,56 @@ interface Account {
   readonly subject: string
 }
 
-/** Adds to a consumer's balance (docs/limits.md, "Credits"); the same key adds once. */
-export async function addCreditsRoute(
-  { authorize, credits: parts }: Pick<AdminApiParts, 'authorize' | 'credits'>,
-  request: Request,
-): Promise<Response> {
-  const refusal = await authorize(request, 'credits:write')
-  if (refusal !== undefined) return refusal
-  const document = await readJson(request)
-  if ('problem' in document) return problemResponse(document.problem)
-  const read = v.safeParse(topUpSchema, document.value)
-  if (!read.success) return problemResponse(invalid(read.issues.map(faultOf)))
-  const { credits, key, ...named } = read.output
-  const account = accountOf(named, parts)
-  if ('faults' in account) return problemResponse(invalid(account.faults))
-  try {
-    const answer = await parts.calls.add(account.subject, { limit: account.limit, credits, key })
-    if (answer.status === 'conflict') return problemResponse(CONFLICT)
-    const isNew = answer.status === 'added'
-    return json(isNew ? 201 : 200, { ...named, added: isNew ? credits : 0, ...shown(answer.balance) })
-  } catch {
-    return problemResponse(UNAVAILABLE)
-  }
+/** Balances of limits of credits (docs/limits.md, "Credits"). */
+export function creditsOperations(parts: CreditsParts): readonly Operation[] {
+  return [
+    {
+      id: 'credits.add',
+      method: 'POST',
+      path: '/credits',
+      summary: "Add to a consumer's balance; the same key adds once",
+      scope: 'credits:write',
+      body: v.pipe(v.unknown(), v.description('{ limit, consumer, credits, key }: docs/limits.md, "Credits".')),
+      answer: { status: 201, description: 'The balance; 200: the key had added already.' },
+      audit: ({ body }) => {
+        const read = v.safeParse(topUpSchema, body)
+        if (!read.success) return { target: { type: 'consumer', id: '' }, detail: { asked: 'invalid' } }
+        const { consumer, ...detail } = read.output
+        return { target: { type: 'consumer', id: consumer }, detail }
+      },
+      run: async ({ body }) => addCredits(parts, body),
+    },
+    {
+      id: 'credits.read',
+      method: 'GET',
+      path: '/credits',
+      summary: "A consumer's balance: ?limit=&consumer=",
+      scope: 'credits:read',
+      answer: { status: 200, description: 'The balance, and what isolates were lent of it.' },
+      run: async ({ request }) => balance(parts, request),
+    },
+  ]
 }
 
-export async function balanceRoute(
-  { authorize, credits: parts }: Pick<AdminApiParts, 'authorize' | 'credits'>,
-  request: Request,
-): Promise<Response> {
-  const refusal = await authorize(request, 'credits:read')
-  if (refusal !== undefined) return refusal
+/** Adds to a consumer's balance; the same key adds once. */
+async function addCredits(parts: CreditsParts, body: unknown): Promise<Answer> {
+  const read = v.safeParse(topUpSchema, body)
+  if (!read.success) return { status: 'refused', problem: invalid(read.issues.map(faultOf)) }
+  const { credits, key, ...named } = read.output
+  const account = accountOf(named, parts)
+  if ('faults' in account) return { status: 'refused', problem: invalid(account.faults) }
+  const answer = await parts.calls.add(account.subject, { limit: account.limit, credits, key })
+  if (answer.status === 'conflict') return { status: 'refused', problem: CONFLICT }
+  const isNew = answer.status === 'added'
+  return { status: 'done', code: isNew ? 201 : 200, value: { ...named, added: isNew ? credits : 0, ...shown(answer.balance) } }
+}
+
+async function balance(parts: CreditsParts, request: Request): Promise<Answer> {
   const read = v.safeParse(balanceSchema, Object.fromEntries(new URL(request.url).searchParams))
-  if (!read.success) return problemResponse(invalid(read.issues.map(faultOf)))
+  if (!read.success) return { status: 'refused', problem: invalid(read.issues.map(faultOf)) }
   const account = accountOf(read.output, parts)
-  if ('faults' in account) return problemResponse(invalid(account.faults))
-  try {
-    return json(200, { ...read.output, ...shown(await parts.calls.balance(account.subject, account.limit)) })
-  } catch {
-    return problemResponse(UNAVAILABLE)
-  }
+  if ('faults' in account) return { status: 'refused', problem: invalid(account.faults) }
+  return { status: 'done', code: 200, value: { ...read.output, ...shown(await parts.calls.balance(account.subject, account.limit)) } }
 }
 
 interface Fault {

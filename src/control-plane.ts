@@ -1,0 +1,131 @@
+import type { Bindings } from './bindings.ts'
+import type { Operation } from './control/operation.ts'
+import { createOperationRouter } from './control/operation-router.ts'
+import { createOperators, type Operators } from './control/operators.ts'
+import { creditsOperations } from './control/operations/credits.ts'
+import { peopleOperations } from './control/operations/people.ts'
+import { revocationsOperations } from './control/operations/revocations.ts'
+import { statusOperations } from './control/operations/status.ts'
+import { createSealer } from './credentials/sealer.ts'
+import { createAccounts } from './directory/accounts-client.ts'
+import type { Directory } from './directory/directory.ts'
+import type { Environment } from './environment.ts'
+import type { Gateway } from './gateway.ts'
+import { problemResponse } from './http/problem.ts'
+import { createCreditCalls } from './limits/ledger-calls.ts'
+import type { Limiter } from './limits/limiter.ts'
+import type { LinkedPolicy } from './policy/link.ts'
+import type { ReplayMemory } from './replay/replay-memory.ts'
+import { createReplayMemory } from './replay/replay-store.ts'
+import { FEED_NAME } from './revocation/feed.ts'
+import type { Revocations } from './revocation/revocations.ts'
+import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
+import type { SchemeDependencies } from './schemes/index.ts'
+import { createPeople } from './sessions/people.ts'
+import type { SessionLookup } from './sessions/session-lookup.ts'
+import type { Sessions } from './sessions/session.ts'
+
+type Lifetime = Pick<ExecutionContext, 'waitUntil'>
+
+/** What the gate's own paths work with, besides those of sign-in. */
+export interface ControlPlaneParts {
+  readonly environment: Environment
+  readonly bindings: Bindings
+  readonly gateway: Pick<Gateway, 'identify'>
+  readonly linked: LinkedPolicy
+  readonly directory: Directory
+  readonly limiter: Limiter
+  readonly revocations: Revocations
+  readonly replay: ReplayMemory
+  readonly sessions?: (Sessions & SessionLookup) | undefined
+  readonly dependencies: SchemeDependencies
+  readonly now: () => number
+  readonly log: (line: string) => void
+}
+
+/** Everything below `/.portcullis/` but sign-in and sessions. */
+export interface ControlPlane {
+  handle(request: Request, lifetime: Lifetime): Promise<Response>
+}
+type Handle = ControlPlane['handle']
+
+export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
+  const operators = operatorsOf(parts)
+  const routes: readonly (readonly [path: RegExp, handle: Handle])[] = [[below('admin/v1'), adminApi(parts, operators)]]
+  return {
+    async handle(request, lifetime) {
+      const [, handle] = routes.find(([path]) => path.test(request.url)) ?? []
+      return handle === undefined
+        ? problemResponse({ status: 404, code: 'route-unknown', title: 'No such route' })
+        : handle(request, lifetime)
+    },
+  }
+}
+
+/** The path and all below it, in the raw target. */
+function below(path: string): RegExp {
+  return new RegExp(`^https?://[^/?#]+/\\.portcullis/${path.replaceAll('.', '\\.')}(?:[/?]|$)`, 'u')
+}
+
+function operatorsOf({ gateway, linked, bindings, environment, dependencies }: ControlPlaneParts): Operators {
+  return createOperators({
+    gateway,
+    adminKey: createApiKeyAuthenticator(
+      { kind: 'api-key', name: 'admin', carrier: { in: 'bearer' }, purpose: 'admin', consumerOptional: true },
+      dependencies,
+    ),
+    security: linked.requirementsOf(environment.policy.control?.security ?? []),
+    roleOf: async (person) => accountsOf({ bindings }).operatorRole(person),
+  })
+}
+
+const accountsOf = ({ bindings }: Pick<ControlPlaneParts, 'bindings'>) => createAccounts({ namespace: bindings.DIRECTORY })
+
+function adminApi(parts: ControlPlaneParts, operators: Operators): Handle {
+  const { environment, limiter, now, log } = parts
+  const accounts = accountsOf(parts)
+  const operations: readonly Operation[] = [...ownOperations(parts, () => operations)]
+  return createOperationRouter({
+    operations,
+    operators,
+    accounts,
+    idempotency: { store: accounts.once, sealer: createSealer(environment.rootSecret, 'admin-answers') },
+    limiter,
+    now,
+    log,
+  })
+}
+
+/** Of the gate itself: what it runs, what stops and changes, balances, people. */
+function ownOperations(parts: ControlPlaneParts, all: () => readonly Operation[]): readonly Operation[] {
+  const { environment, bindings, directory, linked, revocations, sessions, now } = parts
+  const { policy, gatewayName } = environment
+  const feed = () => bindings.REVOCATIONS.getByName(FEED_NAME)
+  return [
+    ...statusOperations({
+      feed,
+      gateway: gatewayName,
+      ...policy.revocation,
+      policySummary: () => ({
+        title: policy.title,
+        routes: policy.routes.length,
+        schemes: policy.schemes.map(({ name, kind }) => ({ name, kind })),
+      }),
+      replayOf: async (scope) => createReplayMemory(bindings.REPLAY).stats(scope),
+      operations: all,
+    }),
+    ...revocationsOperations({
+      feed,
+      announce: async (authority) => revocations.announce?.(authority),
+      ...policy.revocation,
+      now,
+      hasPlan: (name) => directory.plan(name) !== undefined,
+    }),
+    ...creditsOperations({
+      calls: createCreditCalls(bindings.LEDGER),
+      limitOf: (name, consumer) => linked.limitsOfConsumer(policy.limits, consumer).find((limit) => limit.name === name),
+      isConsumer: (name) => directory.consumer(name) !== undefined,
+    }),
+    ...(sessions === undefined ? [] : peopleOperations({ people: createPeople(bindings.PEOPLE), sessions })),
+  ]
+}

@@ -1,0 +1,63 @@
+import type * as v from 'valibot'
+import type { SchemeConfig } from '../schemes/index.ts'
+import type { controlSchema } from './document-control.ts'
+import { checkSecurity } from './parse-security.ts'
+import type { ControlConfig, PlanConfig } from './policy.ts'
+import { pointerTo } from './problems.ts'
+import { checkName, checkNames, present, type Reading } from './reading.ts'
+
+/** Names of apps are consumers of the gate: a policy's own may not look like one. */
+export const APP_NAME = /^app_/u
+
+interface Declared {
+  readonly schemeNames: ReadonlySet<string>
+  readonly planNames: ReadonlySet<string>
+  readonly plans: readonly PlanConfig[]
+  readonly consumerNames: ReadonlySet<string>
+  readonly reading: Reading
+}
+
+export function parseControl(
+  { security = [], portal }: v.InferOutput<typeof controlSchema>,
+  pointer: string,
+  { schemeNames, planNames, plans, consumerNames, reading }: Declared,
+): ControlConfig {
+  const { problems } = reading
+  checkSecurity(security, pointerTo(pointer, 'security'), { schemeNames, reading })
+  for (const [index, requirement] of security.entries()) {
+    if (Object.keys(requirement).length === 0)
+      problems.error(pointerTo(pointer, 'security', index), 'everybody would operate this gate', 'name a scheme')
+  }
+  for (const consumer of consumerNames) {
+    if (APP_NAME.test(consumer))
+      problems.error(pointerTo('/x-portcullis/consumers', consumer), 'a name that begins with "app_" is one of an app in the directory')
+  }
+  return {
+    security: security.map((requirement) => Object.entries(requirement).map(([scheme, scopes]) => ({ scheme, scopes }))),
+    ...present(
+      'portal',
+      portal === undefined ? undefined : parsePortal(portal, pointerTo(pointer, 'portal'), { planNames, plans, reading }),
+    ),
+  }
+}
+
+type PortalDocument = NonNullable<v.InferOutput<typeof controlSchema>['portal']>
+function parsePortal(
+  { scheme, plans: named, defaultPlan, maxOrganisations = 3, maxApps = 10, maxKeys = 5 }: PortalDocument,
+  pointer: string,
+  { planNames, plans, reading }: Pick<Declared, 'planNames' | 'plans' | 'reading'>,
+): NonNullable<ControlConfig['portal']> {
+  checkNames(named ?? [], planNames, 'plan', pointerTo(pointer, 'plans'), reading)
+  const offered = named ?? plans.map(({ name }) => name)
+  if (defaultPlan !== undefined) checkName(defaultPlan, new Set(offered), 'plan', pointerTo(pointer, 'defaultPlan'), reading.problems)
+  if (offered.length === 0)
+    reading.problems.error(pointer, 'there is no plan that an app could have', 'write x-portcullis: { plans: ... } at the root')
+  return { scheme, plans: offered, defaultPlan: defaultPlan ?? offered[0] ?? '', maxOrganisations, maxApps, maxKeys }
+}
+
+/** The scheme of the portal signs people in. Once all schemes are read. */
+export function checkPortalScheme(control: ControlConfig | undefined, schemes: readonly SchemeConfig[], { problems }: Reading): void {
+  if (control?.portal === undefined) return
+  const sessions = new Set(schemes.filter(({ kind }) => kind === 'session').map(({ name }) => name))
+  checkName(control.portal.scheme, sessions, 'session scheme', '/x-portcullis/control/portal/scheme', problems)
+}
