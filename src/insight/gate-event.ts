@@ -13,6 +13,8 @@ export const GATE_EVENT_TYPES = [
   'app.changed',
   'kill-switch.set',
   'kill-switch.lifted',
+  'webhook.disabled',
+  'webhook.test',
 ] as const
 export type GateEventType = (typeof GATE_EVENT_TYPES)[number]
 
@@ -25,5 +27,7 @@ export interface GateEvent {
   /** Whom it is about, where it is one: developers see the events of their own organisation. */
   readonly organisation?: string
   readonly consumer?: string
+  /** What of it; never a credential. What takes more than `MAX_DATA_LENGTH` as JSON is left out and said to be (`truncated`). */
   readonly data: Readonly<Record<string, unknown>>
 }
+export const MAX_DATA_LENGTH = 16_384
