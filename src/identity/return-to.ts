@@ -3,8 +3,8 @@ import { canonicalize } from '../http/canonical-url.ts'
 /** Longest path and query that a sign-in leads back to, in characters: it travels in a cookie. */
 export const MAX_RETURN_TO = 1024
 
-/** The gate's own paths: to come back to one would sign in, or out, in circles. */
-const OWN = /^\/\.(?:portcullis|well-known\/portcullis)(?:[/?;]|$)/iu
+/** The gate's own paths: to come back to one would sign in, or out, in circles. Its pages for people are none of these. */
+const OWN = /^\/\.(?:portcullis(?!\/(?:portal|console)(?:[/?]|$))|well-known\/portcullis)(?:[/?;]|$)/iu
 
 /**
  * Path and query on our own host, exactly as given, or `undefined`: an open redirect would lend the gate's name to anybody

@@ -74,11 +74,13 @@ export const parametersSchema = v.array(parameter)
 export const operationSchema = closed(
   {
     operationId: v.optional(text),
+    summary: v.optional(v.string()),
+    description: v.optional(v.string()),
     security: v.optional(securitySchema),
     parameters: v.optional(parametersSchema),
     'x-portcullis': v.optional(operationExtension),
   },
-  { ignored: ['tags', 'summary', 'description', 'externalDocs', 'requestBody', 'responses', 'callbacks', 'deprecated'], extensions: true },
+  { ignored: ['tags', 'externalDocs', 'requestBody', 'responses', 'callbacks', 'deprecated'], extensions: true },
 )
 export type Operation = v.InferOutput<typeof operationSchema>
 

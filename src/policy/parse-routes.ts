@@ -218,6 +218,8 @@ function parseOperation(source: OperationSource, outer: readonly RouteSettings[]
     ...charged,
     origin: settings.origin ?? '',
     forwardCredentials: settings.forwardCredentials ?? [],
+    ...present('summary', operation.summary),
+    ...present('description', operation.description),
     ...present('maxBodyBytes', settings.maxBodyBytes),
     ...present('cors', corsOf(settings.cors)),
   }

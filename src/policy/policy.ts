@@ -60,6 +60,9 @@ export interface ControlConfig {
 export interface Route {
   /** `operationId`, else `GET /orders/{id}`. */
   readonly id: string
+  /** For developers to read, as the document says it. */
+  readonly summary?: string
+  readonly description?: string
   /** Upper case. */
   readonly method: string
   /** The server's base path and the path template, such as `/v1/orders/{id}`; `{rest+}` only at the end. */

@@ -487,7 +487,9 @@ describe('parsePolicy()', () => {
     Object.assign(document.paths['/status'].get, { summary: '${X}', responses: { 200: {} }, tags: ['a'], 'x-other': 1 })
     document.components.schemas = { a: { properties: { constructor: {} } } }
     const result = compilePolicy(document, { placeholders: 'keep' })
-    expect(result.ok && (result.document as PolicyDocument).paths['/status']).toEqual({ get: { security: [{}] } })
+    expect(result.ok && (result.document as PolicyDocument).paths['/status']).toEqual({
+      get: { security: [{}], summary: '${X}' },
+    })
   })
 
   test('references are resolved, and the compiled document says the same', () => {
