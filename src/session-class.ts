@@ -36,6 +36,7 @@ function refresherOf(document: unknown, bindings: Bindings): TokenRefresher {
   }
   return {
     refresh: async (...asked) => refresher().refresh(...asked),
+    exchange: async (...asked) => refresher().exchange(...asked),
     revoke: async (...asked) => refresher().revoke(...asked),
   }
 }

@@ -68,15 +68,17 @@ function checkAttached(
   if (!checkName(attachToken.scheme, new Set(sessions.keys()), 'session scheme', pointerTo(place, 'scheme'), problems)) return
   const counted = new Set(sessions.get(attachToken.scheme)?.login.map(({ provider }) => provider))
   for (const provider of providers.filter(({ name }) => counted.has(name))) {
-    const fault = faultOf(provider, attachToken.resource, reading)
+    const fault = faultOf(provider, 'resource' in attachToken ? attachToken.resource : undefined, reading)
     if (fault !== undefined) problems.error(place, `${provider.name}: ${fault[0]}`, fault[1])
   }
 }
 
-function faultOf(provider: IdentityProviderConfig, resource: string, reading: Reading): readonly [string, string] | undefined {
+/** `resource`: whom its tokens must be for; `undefined`: they are exchanged. */
+function faultOf(provider: IdentityProviderConfig, resource: string | undefined, reading: Reading): readonly [string, string] | undefined {
   if (provider.kind === 'saml') return ['SAML gives no access token', 'let the scheme name OpenID providers alone in login']
   if (provider.dpop !== 'never')
     return ["its tokens may be bound to a key of the gate's (DPoP), which an origin cannot be given", 'dpop: never']
+  if (resource === undefined) return undefined
   const isKnown = !isOpen(resource, reading) && !isOpen(provider.resource ?? '', reading)
   if (provider.resource === undefined || (isKnown && provider.resource !== resource))
     return ['its access tokens are not asked for this resource (RFC 8707)', 'write the same resource at the provider']

@@ -10,6 +10,14 @@ import { isNavigation, loginOf, loginRedirect } from './login.ts'
 export type Refusal =
   /** `detail`: the reason that was given when the address was blocked. */
   | { readonly at: 'address'; readonly detail: string }
+  /** Too many requests from there failed. */
+  | { readonly at: 'failures'; readonly retryAfterSeconds: number }
+  /** It is restricted for a while, for what was done before: some requests get through. */
+  | { readonly at: 'abnormal'; readonly retryAfterSeconds: number }
+  /** The same, and none does. `detail`: the anomaly, or the operator's reason. */
+  | { readonly at: 'blocked'; readonly detail: string }
+  /** An operator closed a route, or everything. */
+  | { readonly at: 'closed'; readonly what: 'route' | 'gate'; readonly retryAfterSeconds: number; readonly detail: string }
   | { readonly at: 'target'; readonly fault: TargetFault }
   | { readonly at: 'host' }
   | { readonly at: 'path' }
@@ -29,6 +37,8 @@ export type Refusal =
   /** Something of ours cannot answer: never the caller's fault. */
   | { readonly at: 'dependency'; readonly dependency: 'policy' | 'revocations' | 'limits'; readonly detail?: string }
   | { readonly at: 'origin'; readonly failure: 'unreachable' | 'timeout'; readonly detail?: string }
+  /** The provider gives no token for the origin: the operator's fault. */
+  | { readonly at: 'exchange'; readonly detail: string }
   | { readonly at: 'bug'; readonly detail: string }
 
 /** What is said to the caller, and what is written to the log. */
@@ -64,6 +74,11 @@ async function problemOf(refusal: Refusal): Promise<Problem> {
 /** What is said of the request itself, whoever sent it. */
 function plainProblem(refusal: Exclude<Refusal, { at: 'evaluate' | 'consume' | 'limit' | 'dependency' }>): Problem {
   switch (refusal.at) {
+    case 'failures':
+    case 'abnormal':
+      return abnormalUsage(refusal)
+    case 'closed':
+      return closedFor(refusal)
     case 'target':
       return refusal.fault === 'too_long' ? PLAIN.tooLong : { ...PLAIN.target, detail: TARGET_FAULTS[refusal.fault] }
     case 'method':
@@ -77,8 +92,27 @@ function plainProblem(refusal: Exclude<Refusal, { at: 'evaluate' | 'consume' | '
   }
 }
 
+/** RL-4: the same words for both, so that nobody learns which it was. */
+function abnormalUsage({ at, retryAfterSeconds }: Extract<Refusal, { at: 'failures' | 'abnormal' }>): Problem {
+  return {
+    status: 429,
+    code: 'abnormal-usage-detected',
+    type: 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected',
+    title: 'This use does not look right',
+    detail: `Wait ${retryAfterSeconds} s.`,
+    fields: [['retry-after', String(retryAfterSeconds)]],
+    extensions: { 'violated-policies': [at] },
+  }
+}
+
+function closedFor({ what, retryAfterSeconds }: Extract<Refusal, { at: 'closed' }>): Problem {
+  const title = what === 'route' ? 'The route is closed at the moment' : 'The gate is closed at the moment'
+  return { status: 503, code: `${what}-closed`, title, fields: [['retry-after', String(retryAfterSeconds)]] }
+}
+
 const PLAIN = {
   address: { status: 403, code: 'address-blocked', title: 'Nothing is taken from this address at the moment' },
+  blocked: { status: 403, code: 'usage-blocked', title: 'This use is stopped at the moment' },
   tooLong: { status: 414, code: 'target-too-long', title: 'The request target is too long' },
   target: { status: 400, code: 'target-not-canonical', title: 'The request target is not in canonical form' },
   host: { status: 421, code: 'host-unknown', title: 'This gate does not answer for that host' },
@@ -89,6 +123,7 @@ const PLAIN = {
   uncountable: { status: 403, code: 'limit-not-countable', title: 'The caller has nothing that a limit of this route could count' },
   timeout: { status: 504, code: 'origin-timeout', title: 'The origin did not answer in time' },
   unreachable: { status: 502, code: 'origin-unreachable', title: 'The origin could not be reached' },
+  exchange: { status: 502, code: 'token-exchange-refused', title: 'The identity provider gives no token for the origin' },
   bug: { status: 500, code: 'internal-error', title: 'The gate failed on this request' },
 } as const satisfies Record<string, Problem>
 

@@ -88,5 +88,15 @@ export const sessionSchema = closed({
   consumer: v.optional(v.literal('any')),
 })
 
-/** The access token of a session goes along to an origin: RFC 6750, for this one audience. */
-export const attachTokenSchema = closed({ scheme: name, resource: text })
+/** The access token of a session goes along to an origin: RFC 6750, for this one audience. `exchange`: another one, by RFC 8693. */
+export const attachTokenSchema = closed({
+  scheme: name,
+  resource: v.optional(text),
+  exchange: v.optional(
+    closed({
+      audience: v.optional(text),
+      resource: v.optional(text),
+      scopes: v.optional(v.pipe(v.array(scope), v.maxLength(32, 'more than 32 scopes'))),
+    }),
+  ),
+})

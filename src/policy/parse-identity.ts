@@ -5,9 +5,10 @@ import type {
   SamlProviderConfig,
   SessionsConfig,
 } from './identity-providers.ts'
-import type { OpenIdProviderDocument, SamlProviderDocument, sessionsSchema } from './document-identity.ts'
+import type { attachTokenSchema, OpenIdProviderDocument, SamlProviderDocument, sessionsSchema } from './document-identity.ts'
 import type * as v from 'valibot'
 import { looksLikePem } from '../http/pem.ts'
+import type { OriginConfig } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { checkName, checkUrl, isOpen, present, type Reading } from './reading.ts'
 
@@ -212,6 +213,36 @@ export function checkDistinctProviders(providers: readonly IdentityProviderConfi
         reading.problems.error(pointerTo(pointer, provider.name, 'domains', index), `this domain is already that of ${taken}`)
       domains.set(domain, taken ?? provider.name)
     }
+  }
+}
+
+/** Whom the token that goes along is for: as the provider was asked at the sign-in, or by an exchange. */
+export function parseAttachToken(
+  { scheme, resource, exchange }: v.InferOutput<typeof attachTokenSchema>,
+  pointer: string,
+  reading: Reading,
+): NonNullable<OriginConfig['attachToken']> {
+  const { problems } = reading
+  if (exchange === undefined) {
+    if (resource === undefined) problems.error(pointer, 'whom is the token for?', 'write resource, or exchange')
+    return { scheme, resource: resource ?? '' }
+  }
+  const at = pointerTo(pointer, 'exchange')
+  if (resource !== undefined) problems.error(pointerTo(pointer, 'resource'), 'an exchanged token is for whom exchange names')
+  if ((exchange.audience === undefined) === (exchange.resource === undefined))
+    problems.error(
+      at,
+      'a token is for one: write either audience or resource',
+      'resource is a URL (RFC 8707), audience a name that the provider knows',
+    )
+  if (exchange.resource !== undefined) checkUrl(exchange.resource, pointerTo(at, 'resource'), reading, { query: true })
+  return {
+    scheme,
+    exchange: {
+      ...present('audience', exchange.audience),
+      ...present('resource', exchange.resource),
+      ...present('scopes', exchange.scopes),
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 import type * as v from 'valibot'
 import { canonicalize } from '../http/canonical-url.ts'
 import type { originSchema, serversSchema } from './document.ts'
+import { parseAttachToken } from './parse-identity.ts'
 import type { OriginConfig } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { checkNames, checkUrl, isOpen, present, type Reading } from './reading.ts'
@@ -60,6 +61,9 @@ export function parseOrigin(
     stripBasePath: stripBasePath ?? false,
     timeouts: { headersSeconds: timeouts?.headersSeconds ?? 30 },
     forwardCredentials: forwardCredentials ?? [],
-    ...present('attachToken', attachToken),
+    ...present(
+      'attachToken',
+      attachToken === undefined ? undefined : parseAttachToken(attachToken, pointerTo(pointer, 'attachToken'), reading),
+    ),
   }
 }

@@ -14,6 +14,8 @@ export const MARKED_FIELDS: readonly string[] = [
   '/x-portcullis/consumers/*/keys/*/hash',
   '/x-portcullis/consumers/*/signingKeys/*/secret',
   '/x-portcullis/origins/*/attachToken/resource',
+  '/x-portcullis/origins/*/attachToken/exchange/resource',
+  '/x-portcullis/origins/*/attachToken/exchange/audience',
   ...[
     'issuer',
     'clientId',

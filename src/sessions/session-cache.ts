@@ -4,8 +4,9 @@ import type { FoundSession } from './session-lookup.ts'
 export interface SessionCache {
   find(cookie: string, now: number): FoundSession | undefined
   keep(cookie: string, found: FoundSession, now: number): void
-  token(id: string, now: number): string | undefined
-  keepToken(id: string, token: string, usableUntil: number, now: number): void
+  /** `target`: for whom it was exchanged; empty: the session's own. */
+  token(id: string, now: number, target?: string): string | undefined
+  keepToken(id: string, kept: { readonly token: string; readonly usableUntil: number }, now: number, target?: string): void
   /** It ended here: nothing more is said of it. */
   forget(id: string): void
 }
@@ -46,12 +47,13 @@ export function createSessionCache(freshMs: number): SessionCache {
       const size = cookie.length + (value.status === 'active' ? JSON.stringify(value.session).length : 0)
       put(found, cookie, { value, from: now, until }, size)
     },
-    token: (id, now) => current(tokens.get(id), now),
-    keepToken(id, value, usableUntil, now) {
-      put(tokens, id, { value, from: now, until: Math.min(now + freshMs, usableUntil) }, id.length + value.length)
+    token: (id, now, target = '') => current(tokens.get(`${id} ${target}`), now),
+    keepToken(id, { token, usableUntil }, now, target = '') {
+      const key = `${id} ${target}`
+      put(tokens, key, { value: token, from: now, until: Math.min(now + freshMs, usableUntil) }, key.length + token.length)
     },
     forget(id) {
-      tokens.delete(id)
+      for (const key of tokens.keys()) if (key.startsWith(`${id} `)) tokens.delete(key)
       for (const [cookie, { value }] of found) if (value.status === 'active' && value.session.id === id) found.delete(cookie)
     },
   }

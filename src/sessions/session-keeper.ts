@@ -1,6 +1,7 @@
 import type { Sealer } from '../credentials/sealer.ts'
 import { within } from '../http/object-call.ts'
-import { createRowSeal, endOf, tokenTimes, type Kept, type SessionRow } from './session-row.ts'
+import { ExchangedTokens, type ExchangedAnswer } from './exchanged-tokens.ts'
+import { createRowSeal, endOf, tokenTimes, type Kept, type RowSeal, type SessionRow } from './session-row.ts'
 import type { ProviderTokens, Refreshed, SignIn, TokenRefresher } from './session.ts'
 
 /** What a session begins with. */
@@ -13,8 +14,7 @@ export interface Beginning {
 }
 /** `session`: a `Session` as JSON. */
 export type Looked = { readonly status: 'active'; readonly session: string } | Gone
-/** `usableUntil`: when another one is to be asked for, in milliseconds since the epoch. */
-export type TokenAnswer = { readonly status: 'token'; readonly token: string; readonly usableUntil: number } | Gone
+export type TokenAnswer = ExchangedAnswer
 type Gone = { readonly status: 'over' } | { readonly status: 'unavailable'; readonly detail: string }
 /** Whom a logout names: all that is given must be the session's. */
 export interface Named {
@@ -54,9 +54,10 @@ type RefreshEnd = 'refreshed' | 'ended' | 'unavailable'
  */
 export class SessionKeeper {
   readonly #storage: DurableObjectStorage
-  readonly #seal: ReturnType<typeof createRowSeal>
+  readonly #seal: RowSeal
   readonly #refresher: TokenRefresher
   readonly #log: (line: string) => void
+  readonly #exchanged: ExchangedTokens
   #flight: Promise<RefreshEnd> | undefined
   #failedAt = Number.NEGATIVE_INFINITY
   #lastSeen = Number.NEGATIVE_INFINITY
@@ -69,6 +70,7 @@ export class SessionKeeper {
     this.#seal = createRowSeal(sealer)
     this.#refresher = refresher
     this.#log = log
+    this.#exchanged = new ExchangedTokens(storage, this.#seal, refresher)
   }
 
   /** `over`: a logout came first. */
@@ -82,7 +84,7 @@ export class SessionKeeper {
     // An id is random and used once: this is the same call again.
     if (this.#has('session')) return 'started'
     const endsAt = Math.floor(Math.min(now + absoluteSeconds * 1000, signIn.endsAt ?? Number.POSITIVE_INFINITY))
-    const { token_end: tokenEnd, refresh_at: refreshAt } = tokenTimes(tokens ?? { accessToken: '', tokenType: 'bearer' }, now)
+    const { token_end: tokenEnd, refresh_at: refreshAt } = tokenTimes(tokens ?? {}, now)
     const follows = followsTokens && tokens?.refreshToken !== undefined ? 1 : 0
     this.#storage.transactionSync(() => {
       this.#storage.sql.exec(TABLE)
@@ -121,8 +123,11 @@ export class SessionKeeper {
     return { status: 'active', session: JSON.stringify(session) }
   }
 
-  /** An access token for an origin. `over` also where the session has none that is still good. */
-  async token(now: number): Promise<TokenAnswer> {
+  /**
+   * An access token for an origin; with a `target`, a `TokenTarget` as JSON, the one that it is exchanged for. `over` also where the session
+   * has none that is still good.
+   */
+  async token(now: number, target = ''): Promise<TokenAnswer> {
     const row = this.#row(now)
     if (row === undefined) return { status: 'over' }
     this.#touch(row, now)
@@ -132,7 +137,13 @@ export class SessionKeeper {
     const tokens = current === undefined ? undefined : await this.#seal.openTokens(current)
     // A token that is bound to a key of ours is of no use to an origin.
     if (tokens?.tokenType !== 'bearer' || (tokens.expiresAt ?? Number.POSITIVE_INFINITY) <= now) return { status: 'over' }
-    return { status: 'token', token: tokens.accessToken, usableUntil: current?.refresh_at ?? current?.ends_at ?? now }
+    if (current === undefined) return { status: 'over' }
+    if (target === '') return { status: 'token', token: tokens.accessToken, usableUntil: current.refresh_at ?? current.ends_at }
+    const { provider } = await this.#seal.openSignIn(current)
+    const isCurrent = (): boolean => this.#stored()?.tokens === current.tokens
+    const answer = await this.#exchanged.token({ id: current.id, provider, accessToken: tokens.accessToken, isCurrent }, target, now)
+    // It may have ended meanwhile.
+    return this.#row(now) === undefined ? { status: 'over' } : answer
   }
 
   /** Ends it. `undefined`: it was over. The refresh token is given back to the provider, if that can be reached (RFC 7009). */
@@ -222,7 +233,10 @@ export class SessionKeeper {
     if (refreshed.status === 'ended') {
       if (row === undefined) return 'ended'
       if (row.follows_tokens === 1) await this.#delete(signIn, undefined)
-      else this.#storage.sql.exec('update session set tokens = null, token_end = null, refresh_at = null, refresh_tries = 0')
+      else {
+        this.#storage.sql.exec('update session set tokens = null, token_end = null, refresh_at = null, refresh_tries = 0')
+        this.#exchanged.forget()
+      }
       return 'ended'
     }
     if (row === undefined) {
@@ -246,10 +260,12 @@ export class SessionKeeper {
       tokenEnd,
       refreshAt,
     )
+    this.#exchanged.forget()
     return 'refreshed'
   }
 
   async #delete(signIn: Kept, tokens: ProviderTokens | undefined): Promise<void> {
+    this.#exchanged.forget()
     await this.#storage.deleteAlarm()
     await this.#storage.deleteAll()
     if (tokens !== undefined) this.#revoke(signIn.provider, tokens)

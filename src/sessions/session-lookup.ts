@@ -1,4 +1,4 @@
-import type { Session } from './session.ts'
+import type { Session, TokenTarget } from './session.ts'
 
 /** What a session is known as while a request is decided on. */
 export type FoundSession =
@@ -14,11 +14,19 @@ export type FoundSession =
 export interface SessionLookup {
   /** By the value of the cookie. Never rejects. */
   findByCookie(cookie: string, now: number): Promise<FoundSession>
-  /** The access token of a session, by its id, refreshed ahead of its end. `undefined`: it has none that an origin may have. */
+  /**
+   * The access token of a session, by its id, refreshed ahead of its end. With a `target` the one that the provider gives in exchange for
+   * it. `over`: it has none that an origin may have; `refused`: the provider exchanges none for this target.
+   */
   accessToken(
     id: string,
     now: number,
-  ): Promise<{ readonly status: 'token'; readonly token: string } | Exclude<FoundSession, { status: 'active' }>>
+    target?: TokenTarget,
+  ): Promise<
+    | { readonly status: 'token'; readonly token: string }
+    | { readonly status: 'refused'; readonly detail: string }
+    | Exclude<FoundSession, { status: 'active' }>
+  >
   /** Ends a session that the feed has stopped already. */
   discard(id: string): Promise<void>
 }

@@ -21,8 +21,9 @@ export abstract class SessionObject extends DurableObject<Bindings> {
   async look(now: number): Promise<Looked> {
     return this.#keeper.look(now)
   }
-  async token(now: number): Promise<TokenAnswer> {
-    return this.#keeper.token(now)
+  /** `target`: a `TokenTarget` as JSON; empty: the session's own token. */
+  async token(now: number, target: string): Promise<TokenAnswer> {
+    return this.#keeper.token(now, target)
   }
   async end(named?: Named): Promise<Ended | undefined> {
     return this.#keeper.end(named)

@@ -45,14 +45,20 @@ export function createRowSeal(sealer: Sealer) {
   return {
     closeSignIn: async (id: string, signIn: Kept): Promise<string> => close(signIn, `sign-in ${id}`, MAX_SIGN_IN_BYTES),
     closeTokens: async (id: string, tokens: ProviderTokens): Promise<string> => close(tokens, `tokens ${id}`, MAX_TOKENS_BYTES),
+    closeExchanged: async (id: string, target: string, token: string): Promise<string> =>
+      close(token, `exchanged ${id} ${target}`, MAX_TOKENS_BYTES),
+    openExchanged: async (id: string, target: string, sealed: string): Promise<string> =>
+      (await open(sealed, `exchanged ${id} ${target}`)) as string,
     openSignIn: async ({ id, sign_in: sealed }: SessionRow): Promise<Kept> => (await open(sealed, `sign-in ${id}`)) as Kept,
     openTokens: async ({ id, tokens }: SessionRow): Promise<ProviderTokens | undefined> =>
       tokens === null ? undefined : ((await open(tokens, `tokens ${id}`)) as ProviderTokens),
   }
 }
 
+export type RowSeal = ReturnType<typeof createRowSeal>
+
 /** The columns that follow from a token's end. */
-export function tokenTimes({ expiresAt }: ProviderTokens, now: number): Pick<SessionRow, 'token_end' | 'refresh_at'> {
+export function tokenTimes({ expiresAt }: Pick<ProviderTokens, 'expiresAt'>, now: number): Pick<SessionRow, 'token_end' | 'refresh_at'> {
   if (expiresAt === undefined) return { token_end: null, refresh_at: null }
   return { token_end: expiresAt, refresh_at: expiresAt - Math.min(AHEAD_MS, Math.max(0, expiresAt - now) / 2) }
 }

@@ -40,9 +40,28 @@ export type Refreshed =
   /** The provider cannot be reached or cannot answer: the session stays, the request is 503. */
   | { readonly status: 'unavailable' }
 
+/** Whom an exchanged token is for (RFC 8693 §2.1): either `audience`, a name that the provider knows, or `resource`, a URL. */
+export interface TokenTarget {
+  readonly audience?: string
+  readonly resource?: string
+  readonly scopes?: readonly string[]
+}
+
+/** What an exchange at the provider came to. `detail` is for logs. */
+export type Exchanged =
+  /** `expiresAt`: milliseconds since the epoch; absent: the provider did not say. */
+  | { readonly status: 'exchanged'; readonly token: string; readonly expiresAt?: number }
+  /** `invalid_grant`: the session's own token counts no longer there. */
+  | { readonly status: 'over' }
+  /** The provider exchanges none for this target, or answered with what was not asked for. */
+  | { readonly status: 'refused'; readonly detail: string }
+  | { readonly status: 'unavailable'; readonly detail: string }
+
 /** Speaks to providers for the session object; made from policy and environment where the object lives. */
 export interface TokenRefresher {
   refresh(provider: string, tokens: ProviderTokens, signIn: Pick<SignIn, 'issuer' | 'subject'>, now: number): Promise<Refreshed>
+  /** RFC 8693: a bearer token for somebody else, for the session's access token. */
+  exchange(provider: string, accessToken: string, target: TokenTarget, now: number): Promise<Exchanged>
   /** RFC 7009; best effort when a session ends. */
   revoke(provider: string, tokens: ProviderTokens): Promise<void>
 }

@@ -49,13 +49,14 @@ export function createSessions(parts: SessionsParts): Sessions & SessionLookup {
       if (found.status !== 'unavailable') cache.keep(cookie, found, now)
       return found
     },
-    async accessToken(id, now) {
-      const known = cache.token(id, now)
+    async accessToken(id, now, target) {
+      const asked = target === undefined ? '' : JSON.stringify(target)
+      const known = cache.token(id, now, asked)
       if (known !== undefined) return { status: 'token', token: known }
       try {
-        const answer = await callObject(async () => objects.getByName(id).token(now))
+        const answer = await callObject(async () => objects.getByName(id).token(now, asked))
         if (answer.status !== 'token') return answer
-        cache.keepToken(id, answer.token, answer.usableUntil, now)
+        cache.keepToken(id, answer, now, asked)
         return { status: 'token', token: answer.token }
       } catch (error) {
         return { status: 'unavailable', detail: messageOf(error) }

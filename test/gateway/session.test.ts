@@ -5,6 +5,7 @@ import type { Bindings } from '../../src/bindings.ts'
 import { parseRootSecret } from '../../src/credentials/root-secret.ts'
 import { FEED_NAME } from '../../src/revocation/feed.ts'
 import { createSessionCookies, newSessionId } from '../../src/sessions/cookie.ts'
+import type { TokenAnswer } from '../../src/sessions/session-keeper.ts'
 import { codeOf } from '../support/orders.ts'
 import { COOKIE, createIsolate, HOST, sessionPolicy } from '../support/session-gate.ts'
 import { ROOT, SESSION, START, tokensOf } from '../support/sessions.ts'
@@ -354,6 +355,56 @@ describe('attachToken', () => {
     const gate = createIsolate({ now, policy })
     const cookie = await gate.signIn()
     expect((await gate.fetch('/v1/orders', { headers: { cookie } })).status).toBe(401)
+  })
+})
+
+describe('attachToken with exchange (RFC 8693)', () => {
+  const policy = sessionPolicy((d) => {
+    d['x-portcullis'].origins.main.attachToken = { scheme: 'web', exchange: { audience: 'billing' } }
+  })
+  const exchanging = (answer: TokenAnswer | Error) => {
+    const asked: unknown[] = []
+    const stub = {
+      getByName: (name: string) => ({
+        start: async (beginning: string, at: number) => SESSION.getByName(name).start(beginning, at),
+        look: async (at: number) => SESSION.getByName(name).look(at),
+        token: async (...all: unknown[]) => {
+          asked.push(all)
+          if (answer instanceof Error) throw answer
+          return answer
+        },
+      }),
+    }
+    return { asked, gate: createIsolate({ now, policy, bindings: { SESSION: stub as never } }) }
+  }
+
+  test('BF-6: the origin gets the exchanged token alone', async () => {
+    const { gate, asked } = exchanging({ status: 'token', token: 'exchanged', usableUntil: START + 60_000 })
+    const cookie = await gate.signIn({ tokens: tokensOf(1) })
+    for (let request = 0; request < 2; request++) await gate.fetch('/v1/orders', { headers: { cookie, authorization: 'Bearer chosen' } })
+    expect(gate.forwarded.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer exchanged', 'Bearer exchanged'])
+    expect(asked).toEqual([[START, '{"audience":"billing"}']])
+  })
+
+  test.each<[string, TokenAnswer | Error, string]>([
+    ['the provider refuses', { status: 'refused', detail: 'the provider answered invalid_target' }, '502 token-exchange-refused'],
+    ['the provider is down', { status: 'unavailable', detail: 'the provider answered 502' }, '503 dependency-unavailable'],
+    ['the object is gone', new Error('gone'), '503 dependency-unavailable'],
+    ['the session has no token that counts', { status: 'over' }, '401 credential-expired'],
+  ])('GW-3: %s: nothing is forwarded, least of all another token', async (_name, answer, expected) => {
+    const { gate } = exchanging(answer)
+    const cookie = await gate.signIn({ tokens: tokensOf(1) })
+    const response = await gate.fetch('/v1/orders', { headers: { cookie } })
+    const said = await response.clone().text()
+    expect(await codeOf(response)).toBe(expected)
+    expect(said).not.toContain('invalid_target')
+    expect(gate.forwarded).toEqual([])
+  })
+
+  test('the log says why', async () => {
+    const { gate } = exchanging({ status: 'refused', detail: 'the provider answered invalid_target' })
+    await gate.fetch('/v1/orders', { headers: { cookie: await gate.signIn({ tokens: tokensOf(1) }) } })
+    expect(gate.log.at(-1)).toMatchObject({ status: 502, code: 'token-exchange-refused', fault: 'the provider answered invalid_target' })
   })
 })
 

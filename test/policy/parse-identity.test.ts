@@ -75,6 +75,17 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
     `${P}/corp/domains/0`,
     /already/u,
   ],
+  ['a token for nobody', attach({ resource: undefined }), ATTACH, /whom is the token for/u],
+  [
+    'an exchange for nobody',
+    attach({ resource: undefined, exchange: { scopes: ['read'] } }),
+    `${ATTACH}/exchange`,
+    /either audience or resource/u,
+  ],
+  ['an exchange for two', attach({ resource: undefined, exchange: { audience: 'a', resource: 'https://a.example' } }), `${ATTACH}/exchange`, /either audience or resource/u], // prettier-ignore
+  ['an exchange beside an audience', attach({ exchange: { audience: 'a' } }), `${ATTACH}/resource`, /whom exchange names/u],
+  ['a resource that is no URL', attach({ resource: undefined, exchange: { resource: 'billing' } }), `${ATTACH}/exchange/resource`, /URL/u],
+  ['a bound token to be exchanged', attach({ resource: undefined, exchange: { audience: 'a' } }, onlyAcme), ATTACH, /DPoP/u],
   ['a secret in the policy', auth({ method: 'client_secret_post', clientSecret: 'hush' }), `${P}/acme/clientAuthentication/clientSecret`, /does not belong/u], // prettier-ignore
   ['no secret at all', auth({ method: 'client_secret_basic' }), `${P}/acme/clientAuthentication`, /needs a clientSecret/u],
   ['RSA without a key', auth({ method: 'private_key_jwt', algorithm: 'RS256' }), `${P}/acme/clientAuthentication`, /needs a privateKey/u],
@@ -155,6 +166,17 @@ describe('sign-in in a policy', () => {
       }),
     )
     expect(policy.origins[0]?.attachToken).toEqual({ scheme: 'web', resource: 'https://origin.example.com' })
+  })
+
+  test('RFC 8693: a token that is exchanged need not be for the origin', () => {
+    const exchange = { audience: 'billing', scopes: ['read'] }
+    const policy = policyOf(
+      attach({ resource: undefined, exchange }, (d) => {
+        onlyAcme(d)
+        provider('acme', { dpop: 'never' })(d)
+      }),
+    )
+    expect(policy.origins[0]?.attachToken).toEqual({ scheme: 'web', exchange })
   })
 
   test('secrets stand where a secret is expected, and no value is repeated', () => {

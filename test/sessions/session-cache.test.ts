@@ -17,14 +17,14 @@ describe('createSessionCache()', () => {
   ])('%s', (_name, later, isKept) => {
     const cache = createSessionCache(5000)
     cache.keep('c', found('s'), START)
-    cache.keepToken('s', 't', START + 60_000, START)
+    cache.keepToken('s', { token: 't', usableUntil: START + 60_000 }, START)
     expect(cache.find('c', START + later) !== undefined).toBe(isKept)
     expect(cache.token('s', START + later) !== undefined).toBe(isKept)
   })
   test('never longer than the session, or the token, itself', () => {
     const cache = createSessionCache(5000)
     cache.keep('c', found('s', START + 1000), START)
-    cache.keepToken('s', 't', START + 1000, START)
+    cache.keepToken('s', { token: 't', usableUntil: START + 1000 }, START)
     expect([cache.find('c', START + 999), cache.token('s', START + 999)]).not.toContain(undefined)
     expect([cache.find('c', START + 1000), cache.token('s', START + 1000)]).toEqual([undefined, undefined])
   })
@@ -32,9 +32,13 @@ describe('createSessionCache()', () => {
     const cache = createSessionCache(5000)
     for (const id of ['s', 'other']) {
       cache.keep(`c-${id}`, found(id), START)
-      cache.keepToken(id, `t-${id}`, START + 60_000, START)
+      cache.keepToken(id, { token: `t-${id}`, usableUntil: START + 60_000 }, START)
     }
+    cache.keepToken('s', { token: 'exchanged', usableUntil: START + 60_000 }, START, '{"audience":"billing"}')
+    expect(cache.token('s', START, '{"audience":"billing"}')).toBe('exchanged')
+    expect(cache.token('s', START, '{"audience":"other"}')).toBeUndefined()
     cache.forget('s')
+    expect(cache.token('s', START, '{"audience":"billing"}')).toBeUndefined()
     expect([cache.find('c-s', START), cache.token('s', START)]).toEqual([undefined, undefined])
     expect([cache.find('c-other', START)?.status, cache.token('other', START)]).toEqual(['active', 't-other'])
   })

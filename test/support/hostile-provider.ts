@@ -82,8 +82,8 @@ export async function createHostileProvider(options: {
   async function grant(body: URLSearchParams): Promise<Response> {
     const code = body.get('code') ?? ''
     const request = codes.get(code)
-    const isRefresh = body.get('grant_type') === 'refresh_token'
-    if (!isRefresh && (request === undefined || request.get('code_challenge') !== (await challengeOf(body.get('code_verifier') ?? ''))))
+    const isCode = body.get('grant_type') === 'authorization_code'
+    if (isCode && (request === undefined || request.get('code_challenge') !== (await challengeOf(body.get('code_verifier') ?? ''))))
       return Response.json({ error: 'invalid_grant' }, { status: 400 })
     codes.delete(code)
     const accessToken = crypto.randomUUID()

@@ -5,7 +5,7 @@ import { parseRootSecret } from '../../src/credentials/root-secret.ts'
 import { createSealer } from '../../src/credentials/sealer.ts'
 import { newSessionId } from '../../src/sessions/cookie.ts'
 import { SessionKeeper, type Beginning } from '../../src/sessions/session-keeper.ts'
-import type { ProviderTokens, Refreshed, Session, SignIn, TokenRefresher } from '../../src/sessions/session.ts'
+import type { Exchanged, ProviderTokens, Refreshed, Session, SignIn, TokenRefresher, TokenTarget } from '../../src/sessions/session.ts'
 
 export const { SESSION, PEOPLE } = env as unknown as Bindings
 /** The instant that sessions of tests begin at: now, since alarms know no other clock. */
@@ -44,10 +44,14 @@ export interface FakeProvider extends TokenRefresher {
   readonly refreshed: readonly string[]
   readonly revoked: readonly string[]
   answer: (tokens: ProviderTokens, now: number) => Promise<Refreshed>
+  /** Each as the token that was given for another, and whom that is for. */
+  readonly exchanged: readonly string[]
+  giveInExchange: (accessToken: string, target: TokenTarget, now: number) => Promise<Exchanged>
 }
 export function createFakeProvider(): FakeProvider {
   const refreshed: string[] = []
   const revoked: string[] = []
+  const exchanged: string[] = []
   const provider: FakeProvider = {
     refreshed,
     revoked,
@@ -58,6 +62,14 @@ export function createFakeProvider(): FakeProvider {
     async refresh(_provider, tokens, _signIn, now) {
       refreshed.push(tokens.refreshToken ?? '')
       return provider.answer(tokens, now)
+    },
+    exchanged,
+    async giveInExchange(accessToken, { audience }, at) {
+      return { status: 'exchanged', token: `${accessToken}-for-${audience}`, expiresAt: at + 120_000 }
+    },
+    async exchange(_provider, accessToken, target, at) {
+      exchanged.push(`${accessToken} ${target.audience}`)
+      return provider.giveInExchange(accessToken, target, at)
     },
     async revoke(_provider, tokens) {
       revoked.push(tokens.refreshToken ?? tokens.accessToken)

@@ -5,6 +5,7 @@ import type { DeferredTask } from '../../schemes/authenticator.ts'
 import type { ProviderTokens, Refreshed, SignIn, TokenRefresher } from '../../sessions/session.ts'
 import { attributesOf, describePerson } from './callback.ts'
 import { createOpenIdClient, type Connection, type OpenIdClient, type OpenIdDependencies } from './client.ts'
+import { exchangeAt } from './exchange.ts'
 import { faultOf, ProviderFault, UncheckedAnswer } from './fault.ts'
 import { checkIdToken } from './id-token.ts'
 import { keySetContextOf } from './key-set-context.ts'
@@ -25,6 +26,10 @@ export function createTokenRefresher(providers: readonly IdentityProviderConfig[
       } catch (error) {
         return conclude(error)
       }
+    },
+    async exchange(provider, accessToken, target, now) {
+      const client = clients.get(provider)
+      return client === undefined ? { status: 'over' } : exchangeAt(client, accessToken, target, now)
     },
     async revoke(provider, { refreshToken, accessToken }) {
       const client = clients.get(provider)

@@ -9,7 +9,7 @@ import { createMemoryReplay } from '../../../src/replay/replay-store.ts'
 import type { Sessions } from '../../../src/sessions/session.ts'
 import { providerConfig, TEST_ROOT } from '../../support/identity.ts'
 import { createMemorySessions, type MemorySessions } from '../../support/memory-sessions.ts'
-import { startOpenProvider, type OpenProvider, CLIENT_ID } from './open-provider.ts'
+import { BEARER_CLIENT_ID, startOpenProvider, type OpenProvider, CLIENT_ID } from './open-provider.ts'
 import { createWebBrowser } from './web-browser.ts'
 
 /** The gate's reserved paths behind a server of this process. */
@@ -24,11 +24,12 @@ async function startIdentity(issuer: string, sessions: Sessions) {
     now: Date.now,
   }
   const config = providerConfig({ issuer, clientId: CLIENT_ID, userInfo: true, dpop: 'always', pushedAuthorization: 'always' })
+  const bearer = providerConfig({ name: 'bearer', issuer, clientId: BEARER_CLIENT_ID, dpop: 'never' })
   const log: string[] = []
   const identity = createIdentity({
     ...parts,
     service: 'Orders',
-    providers: [config],
+    providers: [config, bearer],
     sessions,
     sameSite: 'lax',
     replay: createMemoryReplay(),
@@ -49,7 +50,7 @@ async function startIdentity(issuer: string, sessions: Sessions) {
       response.end(Buffer.from(await answer.arrayBuffer()))
     })()
   })
-  return { url, log, refresher: createTokenRefresher([config], parts), stop: async () => close(server) }
+  return { url, log, refresher: createTokenRefresher([config, bearer], parts), stop: async () => close(server) }
 }
 
 describe('a certified OpenID provider that asks for all it can', () => {
@@ -68,8 +69,10 @@ describe('a certified OpenID provider that asks for all it can', () => {
     await provider.stop()
   })
 
-  const signIn = async (browser = createWebBrowser(), query = '?return_to=/orders') => {
-    const response = await browser.travel(`${gate.url}/.portcullis/login${query}`, { until: `${gate.url}/.portcullis/oidc/acme/callback` })
+  const signIn = async (browser = createWebBrowser(), query = '?return_to=/orders', name = 'acme') => {
+    const response = await browser.travel(`${gate.url}/.portcullis/login/${name}${query}`, {
+      until: `${gate.url}/.portcullis/oidc/${name}/callback`,
+    })
     expect({ status: response.status, location: response.headers.get('location'), log: gate.log.at(-1) }).toMatchObject({
       status: 303,
       location: '/orders',
@@ -116,14 +119,27 @@ describe('a certified OpenID provider that asks for all it can', () => {
     expect(await gate.refresher.refresh('acme', tokens, signedIn, Date.now())).toEqual({ status: 'ended' })
   })
 
+  test('RFC 8693: an access token is exchanged for another audience; not for one that is unknown, nor once it was revoked', async () => {
+    const { tokens } = await signIn(createWebBrowser(), undefined, 'bearer')
+    const exchange = async (audience: string) =>
+      gate.refresher.exchange('bearer', tokens.accessToken, { audience, scopes: ['read'] }, Date.now())
+    const exchanged = await exchange('billing')
+    expect(exchanged).toMatchObject({ status: 'exchanged', token: expect.any(String) as string })
+    expect(JSON.stringify(exchanged)).not.toContain(tokens.accessToken)
+    expect(await exchange('other')).toEqual({ status: 'refused', detail: 'the provider answered invalid_target' })
+    const { refreshToken: _none, ...accessTokenAlone } = tokens
+    await gate.refresher.revoke('bearer', accessTokenAlone)
+    expect(await exchange('billing')).toEqual({ status: 'refused', detail: 'the provider answered invalid_request' })
+  })
+
   test('prompt=none: silently while the provider knows the browser, else a page that offers to sign in', async () => {
     const { browser } = await signIn()
-    const silent = await browser.travel(`${gate.url}/.portcullis/login?prompt=none&return_to=/orders`, {
+    const silent = await browser.travel(`${gate.url}/.portcullis/login/acme?prompt=none&return_to=/orders`, {
       until: `${gate.url}/.portcullis/oidc/acme/callback`,
     })
     expect(silent.status).toBe(303)
     const stranger = createWebBrowser()
-    const asked = await stranger.travel(`${gate.url}/.portcullis/login?prompt=none`, {
+    const asked = await stranger.travel(`${gate.url}/.portcullis/login/acme?prompt=none`, {
       until: `${gate.url}/.portcullis/oidc/acme/callback`,
     })
     expect(asked.status).toBe(401)
@@ -140,7 +156,7 @@ describe('a certified OpenID provider that asks for all it can', () => {
   })
 
   test('step-up: an acr that the provider does not give is not taken for one', async () => {
-    const response = await createWebBrowser().travel(`${gate.url}/.portcullis/login?acr_values=mfa`, {
+    const response = await createWebBrowser().travel(`${gate.url}/.portcullis/login/acme?acr_values=mfa`, {
       until: `${gate.url}/.portcullis/oidc/acme/callback`,
     })
     expect(response.status).toBe(403)
@@ -157,7 +173,9 @@ describe('a certified OpenID provider that asks for all it can', () => {
     expect(sessions.alive.has(id)).toBe(false)
     const back = await browser.travel(left.headers.get('location') ?? '', { until: `${gate.url}/.portcullis/oidc/acme/signed-out` })
     expect(back.headers.get('location')).toBe('/bye')
-    const asked = await browser.travel(`${gate.url}/.portcullis/login?prompt=none`, { until: `${gate.url}/.portcullis/oidc/acme/callback` })
+    const asked = await browser.travel(`${gate.url}/.portcullis/login/acme?prompt=none`, {
+      until: `${gate.url}/.portcullis/oidc/acme/callback`,
+    })
     expect(asked.status).toBe(401)
   })
 
@@ -173,7 +191,7 @@ describe('a certified OpenID provider that asks for all it can', () => {
   test('two tabs at once', async () => {
     const browser = createWebBrowser()
     const begin = async (path: string) =>
-      (await browser.send(`${gate.url}/.portcullis/login?return_to=${path}`)).headers.get('location') ?? ''
+      (await browser.send(`${gate.url}/.portcullis/login/acme?return_to=${path}`)).headers.get('location') ?? ''
     const [first, second] = [await begin('/first'), await begin('/second')]
     const until = `${gate.url}/.portcullis/oidc/acme/callback`
     const done = [await browser.travel(first, { until }), await browser.travel(second, { until })]

@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair } from 'jose'
-import { Provider } from 'oidc-provider'
+import { errors, Provider } from 'oidc-provider'
 import { close, listen } from '../../../dev/listen.ts'
 
 /** A certified OpenID provider that asks for all it can: pushed requests, DPoP with nonces, rotation of refresh tokens. */
@@ -15,6 +15,9 @@ export interface OpenProvider {
 }
 
 export const CLIENT_ID = 'gate'
+/** Has bearer tokens, and may exchange them for `billing`. */
+export const BEARER_CLIENT_ID = 'gate-bearer'
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 export async function startOpenProvider(accessTokenSeconds: number): Promise<OpenProvider> {
   const { server, port } = await listen(0)
@@ -33,6 +36,7 @@ export async function startOpenProvider(accessTokenSeconds: number): Promise<Ope
       const provider = quietly(() => new Provider(url, configurationOf(gate, jwk, accessTokenSeconds)))
       provider.on('backchannel.success', () => listeners.splice(0).forEach((tell) => tell(true)))
       provider.on('backchannel.error', () => listeners.splice(0).forEach((tell) => tell(false)))
+      addExchange(provider)
       const serve = provider.callback()
       server.on('request', (request, response) => serve(request, response))
     },
@@ -61,6 +65,17 @@ function configurationOf(gate: string, jwk: object, accessTokenSeconds: number):
         require_pushed_authorization_requests: true,
         application_type: 'web',
       },
+      {
+        client_id: BEARER_CLIENT_ID,
+        token_endpoint_auth_method: 'private_key_jwt',
+        token_endpoint_auth_signing_alg: 'ES256',
+        jwks_uri: `${gate}/.portcullis/oidc/bearer/jwks.json`,
+        grant_types: ['authorization_code', 'refresh_token', EXCHANGE],
+        response_types: ['code'],
+        redirect_uris: [`${gate}/.portcullis/oidc/bearer/callback`],
+        id_token_signed_response_alg: 'ES256',
+        application_type: 'web',
+      },
     ],
     findAccount: (_context: unknown, id: string) => ({
       accountId: id,
@@ -87,6 +102,30 @@ function configurationOf(gate: string, jwk: object, accessTokenSeconds: number):
       revocation: { enabled: true },
     },
   }
+}
+
+/** RFC 8693, as far as a test needs it: for one audience, with a token of the same client. */
+function addExchange(provider: Provider): void {
+  const handler = async (context: ExchangeContext): Promise<void> => {
+    const { client, params } = context.oidc
+    const subject = await provider.AccessToken.find(params['subject_token'] ?? '')
+    if (subject === undefined || subject.clientId !== client.clientId) throw new errors.InvalidRequest('the subject token does not count')
+    if (params['audience'] !== 'billing') throw new errors.InvalidTarget('nobody of that name')
+    const { accountId, grantId } = subject
+    const token = new provider.AccessToken({ client, accountId, grantId, gty: 'token_exchange', scope: params['scope'] ?? '' })
+    context.body = {
+      access_token: await token.save(),
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      token_type: 'Bearer',
+      expires_in: token.expiration,
+    }
+  }
+  const parameters = ['subject_token', 'subject_token_type', 'requested_token_type', 'audience', 'scope']
+  provider.registerGrantType(EXCHANGE, handler, parameters)
+}
+interface ExchangeContext {
+  readonly oidc: { readonly client: { readonly clientId: string }; readonly params: Readonly<Record<string, string | undefined>> }
+  body: unknown
 }
 
 /** The provider warns that it keeps nothing and signs anybody in: here that is the point. */
