@@ -1,4 +1,4 @@
-import { createKeyedHash } from './revocation/keyed-hash.ts'
+import { createKeyedHash, type KeyedHash } from './revocation/keyed-hash.ts'
 import type { Authenticator } from './schemes/authenticator.ts'
 import { cookiesNamed } from './sessions/cookie.ts'
 
@@ -8,16 +8,18 @@ const MAX_LENGTH = 4096
 const KEY_ID = /;keyid="([^"]{1,256})"/u
 
 /**
- * A number that stands for what a request presents, the same for the same credentials, and 0 where there are none. Keyed anew in each
- * isolate: nobody can aim at one, and it tells nothing.
+ * A number that stands for what a request presents, the same for the same credentials, and 0 where there are none. By default
+ * keyed anew in each isolate: nobody can aim at one, and it tells nothing.
  */
-export function createPresentedDigest(authenticators: readonly Pick<Authenticator, 'carriers'>[]): (request: Request) => number {
+export function createPresentedDigest(
+  authenticators: readonly Pick<Authenticator, 'carriers'>[],
+  key: () => Int32Array = () => crypto.getRandomValues(new Int32Array(2)),
+): (request: Request) => number {
   const carriers = new Map(
     authenticators.flatMap(({ carriers: own }) => own).map((carrier) => [JSON.stringify(carrier).toLowerCase(), carrier]),
   )
   const reads = [...carriers.values()].map((carrier): ((request: Request) => string) => {
-    if (carrier.in === 'tls')
-      return ({ cf }) => (cf as Partial<IncomingRequestCfProperties> | undefined)?.tlsClientAuth?.certFingerprintSHA256 ?? ''
+    if (carrier.in === 'tls') return certificateOf
     const { name } = carrier
     if (carrier.in === 'cookie') return (request) => cookiesNamed(request, name)[0] ?? ''
     if (carrier.in === 'query') return ({ url }) => (url.includes(name) ? (new URL(url).searchParams.get(name) ?? '') : '')
@@ -26,14 +28,23 @@ export function createPresentedDigest(authenticators: readonly Pick<Authenticato
     return ({ headers }) => headers.get(name) ?? ''
   })
   // Made with the first request: an isolate has no random numbers before.
-  let hash: ReturnType<typeof createKeyedHash> | undefined
+  let hash: KeyedHash | undefined
   return (request) => {
     const parts = reads.map((read) => read(request).slice(0, MAX_LENGTH))
     if (parts.every((part) => part === '')) return 0
-    hash ??= createKeyedHash(crypto.getRandomValues(new Int32Array(2)))
-    const text = JSON.stringify(parts)
-    const words = Int32Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
-    hash.digest(words, words.length)
-    return (hash.first >>> 0) * 2 ** 21 + (hash.second >>> 11) + 1
+    hash ??= createKeyedHash(key())
+    return textDigest(hash, JSON.stringify(parts)) + 1
   }
+}
+
+/** 53 bits that stand for a text. */
+export function textDigest(hash: KeyedHash, text: string): number {
+  const words = Int32Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
+  hash.digest(words, words.length)
+  return (hash.first >>> 0) * 2 ** 21 + (hash.second >>> 11)
+}
+
+function certificateOf({ cf }: Request): string {
+  const { tlsClientAuth } = (cf ?? {}) as Partial<IncomingRequestCfProperties>
+  return tlsClientAuth?.certFingerprintSHA256 ?? ''
 }

@@ -1,6 +1,7 @@
 import { addressKey } from './http/address.ts'
 import { createFailureBudget } from './insight/abuse/failure-budget.ts'
 import { createKept } from './insight/abuse/recent.ts'
+import { tlsOf } from './insight/observe.ts'
 import type { Outcome, Passage } from './passage.ts'
 import type { Refusal } from './policy/denial.ts'
 import type { Decision, EvaluateContext } from './policy/evaluate.ts'
@@ -153,12 +154,6 @@ function namesOfCaller({ caller }: Extract<Decision, { outcome: 'allow' }>): rea
     ...caller.principals.map(({ credentialId }) => restrictedName('credential', credentialId)),
     ...(caller.consumer === undefined ? [] : [restrictedName('consumer', caller.consumer)]),
   ]
-}
-
-/** JA4, where the zone's plan has it. */
-function tlsOf({ cf }: Request): string | undefined {
-  const { botManagement } = (cf ?? {}) as { readonly botManagement?: { readonly ja4?: string } }
-  return botManagement?.ja4
 }
 
 /** `mistake`: nothing that was guessed. */

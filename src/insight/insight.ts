@@ -56,6 +56,8 @@ export interface Anomaly {
   readonly state: FindingState
   /** What the gate did by itself or an operator by hand. */
   readonly answer: 'record' | 'slow' | 'limit' | 'step-up' | 'block'
+  /** An operator answered it: nothing is done by itself any more. */
+  readonly isByHand: boolean
   /** Of the answer. */
   readonly until?: number
 }
@@ -85,7 +87,7 @@ export interface Insight {
   }): Promise<readonly TailEntry[]>
   anomalies(asked: { readonly state?: FindingState; readonly consumer?: string; readonly limit?: number }): Promise<readonly Anomaly[]>
   anomaly(id: string): Promise<Anomaly | undefined>
-  /** "This was fine": the subject is learnt anew, and what was done about it is lifted by the caller. */
+  /** "This was fine": the subject is learnt anew, and what was done about it is lifted. */
   accept(id: string): Promise<Anomaly | undefined>
   /** An operator answered it by hand. */
   answered(id: string, answer: Anomaly['answer'], until: number | undefined): Promise<Anomaly | undefined>

@@ -3,8 +3,9 @@ import { parseNetwork } from '../http/network.ts'
 import type { abuseSchema } from './document-abuse.ts'
 import type { AbuseConfig } from './policy.ts'
 import { pointerTo } from './problems.ts'
-import { checkNames, present, type Reading } from './reading.ts'
+import { checkNames, type Reading } from './reading.ts'
 
+type Document = v.InferOutput<typeof abuseSchema>
 /** Mildest first: a stronger answer may not begin below a milder one. */
 const STEPS = ['slow', 'limit', 'stepUp', 'block'] as const
 const FIRST_SECONDS = 900
@@ -12,51 +13,57 @@ const MOST_SECONDS = 86_400
 
 /** A policy that says nothing records what it finds and does nothing by itself; the failure budget is on. */
 export function parseAbuse(
-  { answers, blockSeconds, allow, failureBudget }: v.InferOutput<typeof abuseSchema>,
+  { answers, blockSeconds, allow = {}, failureBudget }: Document,
   pointer: string,
   consumers: ReadonlySet<string> | undefined,
   reading: Reading,
 ): AbuseConfig {
-  const { problems } = reading
-  const given = answers === undefined || answers === 'record' ? {} : answers
-  let floor = 0
-  for (const step of STEPS) {
-    const score = given[step]
-    if (score === undefined) continue
-    if (score < floor) problems.error(pointerTo(pointer, 'answers', step), 'a stronger answer begins below a milder one')
-    floor = score
-  }
-  const first = blockSeconds?.first ?? FIRST_SECONDS
-  const most = blockSeconds?.most ?? Math.max(MOST_SECONDS, first)
-  if (most < first) problems.error(pointerTo(pointer, 'blockSeconds', 'most'), 'less than what a first answer lasts')
-  const networks = (allow?.networks ?? []).flatMap((text, index) => {
-    const network = parseNetwork(text)
-    if (network === undefined)
-      problems.error(pointerTo(pointer, 'allow', 'networks', index), 'not an address or a network such as 192.0.2.0/24')
-    return network === undefined ? [] : [network]
-  })
-  if (consumers !== undefined)
-    checkNames(
-      (allow?.consumers ?? []).filter((name) => !name.startsWith('app_')),
-      consumers,
-      'consumer',
-      pointerTo(pointer, 'allow', 'consumers'),
-      reading,
-    )
   return {
-    answers: {
-      ...present('slow', given.slow),
-      ...present('limit', given.limit),
-      ...present('stepUp', given.stepUp),
-      ...present('block', given.block),
-    },
-    blockSeconds: { first, most },
-    allow: { networks, consumers: allow?.consumers ?? [], keys: allow?.keys ?? [] },
+    answers: parseAnswers(answers, pointerTo(pointer, 'answers'), reading),
+    blockSeconds: parseSeconds(blockSeconds ?? {}, pointerTo(pointer, 'blockSeconds'), reading),
+    allow: parseAllowed(allow, pointerTo(pointer, 'allow'), consumers, reading),
     ...budgetOf(failureBudget),
   }
 }
 
-function budgetOf(budget: v.InferOutput<typeof abuseSchema>['failureBudget']): Pick<AbuseConfig, 'failureBudget'> {
+function parseAnswers(answers: Document['answers'], pointer: string, { problems }: Reading): AbuseConfig['answers'] {
+  const given = answers === undefined || answers === 'record' ? {} : answers
+  const scores = STEPS.flatMap((step) => (given[step] === undefined ? [] : [[step, given[step]] as const]))
+  for (const [index, [step, score]] of scores.entries()) {
+    if (score < (scores[index - 1]?.[1] ?? 0)) problems.error(pointerTo(pointer, step), 'a stronger answer begins below a milder one')
+  }
+  return Object.fromEntries(scores)
+}
+
+function parseSeconds(
+  { first = FIRST_SECONDS, most = Math.max(MOST_SECONDS, first) }: NonNullable<Document['blockSeconds']>,
+  pointer: string,
+  { problems }: Reading,
+): AbuseConfig['blockSeconds'] {
+  if (most < first) problems.error(pointerTo(pointer, 'most'), 'less than what a first answer lasts')
+  return { first, most }
+}
+
+function parseAllowed(
+  allow: NonNullable<Document['allow']>,
+  pointer: string,
+  known: ReadonlySet<string> | undefined,
+  reading: Reading,
+): AbuseConfig['allow'] {
+  const { networks: texts = [], consumers = [], keys = [] } = allow
+  const networks = texts.flatMap((text, index) => {
+    const network = parseNetwork(text)
+    if (network !== undefined) return [network]
+    reading.problems.error(pointerTo(pointer, 'networks', index), 'not an address or a network such as 192.0.2.0/24')
+    return []
+  })
+  // Apps are the directory's.
+  const named = consumers.filter((name) => !name.startsWith('app_'))
+  if (known !== undefined) checkNames(named, known, 'consumer', pointerTo(pointer, 'consumers'), reading)
+  return { networks, consumers, keys }
+}
+
+function budgetOf(budget: Document['failureBudget']): Pick<AbuseConfig, 'failureBudget'> {
   if (budget === undefined) return {}
   return { failureBudget: budget === false ? false : { address: budget.address ?? 60, network: budget.network ?? 600 } }
 }

@@ -10,7 +10,7 @@ const TOKEN_LIFE_MS = 366 * 86_400_000
 /** Addresses change hands: they are blocked for a day, where the request does not say. */
 export const ADDRESS_LIFE_MS = 86_400_000
 /** The end of 9999: it names something that has no end of its own. */
-const NEVER = 253_402_300_799_000
+export const NEVER = 253_402_300_799_000
 /** An id of a key that was issued here; any other is a name in the policy. */
 const ISSUED_KEY_ID = /^[0-9a-f]{24}$/u
 

@@ -59,10 +59,11 @@ const makeWatched = (known?: KnownCredential): Watched => ({
 const isLearning = ({ requests, firstAt }: Pick<Watched, 'requests' | 'firstAt'>, at: number): boolean =>
   requests <= LEARNING.requests || at - firstAt < LEARNING.milliseconds
 
+const saidOf = (credential: string): string => `credential ${credential}`
+
 export function createDetector(keeping?: Keeping): Detector {
   const addresses = createAddressWatch()
   const said = createKept(MAX_SAID, () => ({ step: -1, at: 0 }))
-  const saidOf = (credential: string): string => `credential ${credential}`
   const encode = (credential: string, { place, use, requests, firstAt }: Watched): KnownCredential => {
     const { step, at } = said.known(saidOf(credential)) ?? { step: -1, at: 0 }
     return { version: KNOWN_VERSION, requests, firstAt, place: place.encode(), use: use.encode(), said: [step, at] }

@@ -23,6 +23,7 @@ export interface EncodedRate {
   readonly hourly: readonly number[]
   readonly hour: number
   readonly inHour: number
+  /** The busiest half minute of the last days, fading. */
   readonly peak: number
   readonly all: number
   readonly firstAt: number
@@ -31,17 +32,22 @@ export interface EncodedRate {
   readonly bucket: number
 }
 
-export function createRateBaseline(known?: EncodedRate): RateBaseline {
-  const hourly = Float32Array.from(known?.hourly ?? Array.from({ length: HOURS }, () => -1))
-  let hour = known?.hour ?? -1
-  let inHour = known?.inHour ?? 0
-  /** The busiest half minute of the last days, fading. */
-  let peak = known?.peak ?? 0
-  let all = known?.all ?? -1
-  let firstAt = known?.firstAt ?? -1
-  let raisedAt = known?.raisedAt ?? 0
-  const buckets = Uint32Array.from(known?.buckets ?? Array.from({ length: WINDOW_BUCKETS }, () => 0))
-  let bucket = known?.bucket ?? -1
+const NOTHING: EncodedRate = {
+  hourly: Array.from({ length: HOURS }, () => -1),
+  hour: -1,
+  inHour: 0,
+  peak: 0,
+  all: -1,
+  firstAt: -1,
+  raisedAt: 0,
+  buckets: Array.from({ length: WINDOW_BUCKETS }, () => 0),
+  bucket: -1,
+}
+
+export function createRateBaseline(encoded: EncodedRate = NOTHING): RateBaseline {
+  const hourly = Float32Array.from(encoded.hourly)
+  const buckets = Uint32Array.from(encoded.buckets)
+  let { hour, inHour, peak, all, firstAt, raisedAt, bucket } = encoded
 
   const closeHour = (next: number): void => {
     if (hour !== -1) {

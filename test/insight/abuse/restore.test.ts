@@ -50,7 +50,7 @@ test('property: a detector that is restored at any point says what the uninterru
       const whole = createDetector()
       let restored = createDetector()
       for (const [index, event] of [...eventsOf([...learnt, ...phases])].entries()) {
-        if (cuts.includes(index)) {
+        if (index > 0 && cuts.includes(index)) {
           const text = JSON.stringify(restored.known(KEY))
           restored = createDetector({ load: () => JSON.parse(text) as KnownCredential, keep: () => undefined })
         }
