@@ -14,7 +14,11 @@ export interface Passage {
   /** Milliseconds since the epoch, read once. */
   readonly now: number
   readonly deferred: DeferredTask[]
+  /** Has it told to insight. */
+  readonly observe?: ((passage: Passage, record: DecisionRecord) => void) | undefined
   linkedRoute?: LinkedRoute
+  /** Of the matched route. */
+  parameters?: Readonly<Record<string, string>>
   caller?: Caller
   /** Access token of the caller's session, for the origin alone. */
   originToken?: string
@@ -96,6 +100,7 @@ function record(passage: Passage, status: number, code: string, refusal: Refusal
     tried: refusal === undefined ? undefined : triedOf(refusal),
     fault: refusal !== undefined && 'detail' in refusal ? refusal.detail : undefined,
   }
+  passage.observe?.(passage, line)
   passage.deferred.push({ name: 'record', run: async () => log(formatRecord(line)) })
 }
 

@@ -1,0 +1,43 @@
+import type { Bindings } from '../bindings.ts'
+import { callObject } from '../http/object-call.ts'
+import type { AbuseConfig } from '../policy/policy.ts'
+import { analyticsPoint } from './analytics.ts'
+import type { Insight } from './insight.ts'
+import { createInsightSink, type InsightSink, type InsightSinkParts } from './sink.ts'
+
+/** The one object of a gateway. */
+const INSIGHT_NAME = 'insight'
+
+/** Tells the insight object, and Analytics Engine where the account has it. `undefined`: there is neither. */
+export function sinkOf(
+  { INSIGHT, ANALYTICS }: Partial<Bindings>,
+  parts: Omit<InsightSinkParts, 'send'> & { readonly abuse: AbuseConfig },
+): InsightSink | undefined {
+  if (INSIGHT === undefined) return undefined
+  const sink = createInsightSink({
+    ...parts,
+    send: async (batch) => callObject(async () => INSIGHT.getByName(INSIGHT_NAME).ingest(batch, parts.abuse)),
+  })
+  if (ANALYTICS === undefined) return sink
+  return {
+    ...sink,
+    note(observation, credential) {
+      sink.note(observation, credential)
+      ANALYTICS.writeDataPoint(analyticsPoint(observation))
+    },
+  }
+}
+
+/** What the detector found, from a Worker. Rejects where the object does not answer. */
+export function createAnomalies(
+  namespace: Bindings['INSIGHT'],
+): Pick<Insight, 'anomalies' | 'anomaly' | 'accept' | 'answered' | 'baseline'> {
+  const object = () => namespace.getByName(INSIGHT_NAME)
+  return {
+    anomalies: async (asked) => object().anomalies(asked),
+    anomaly: async (id) => object().anomaly(id),
+    accept: async (id) => object().accept(id),
+    answered: async (id, answer, until) => object().answered(id, answer, until),
+    baseline: async (credential) => object().baseline(credential),
+  }
+}
