@@ -2,22 +2,32 @@ import type { Bindings } from './bindings.ts'
 import type { Operation } from './control/operation.ts'
 import { createOperationRouter } from './control/operation-router.ts'
 import { createOperators, type Operators } from './control/operators.ts'
+import { anomaliesOperations } from './control/operations/anomalies.ts'
+import { blocksOperations } from './control/operations/blocks.ts'
+import { killSwitchesOperations } from './control/operations/kill-switches.ts'
 import { creditsOperations } from './control/operations/credits.ts'
 import { peopleOperations } from './control/operations/people.ts'
 import { revocationsOperations } from './control/operations/revocations.ts'
 import { statusOperations } from './control/operations/status.ts'
+import { usageOperations } from './control/operations/usage.ts'
+import { createOwnUsage } from './control/own-usage.ts'
 import { createSealer } from './credentials/sealer.ts'
+import type { Accounts } from './directory/accounts.ts'
 import { createAccounts } from './directory/accounts-client.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Environment } from './environment.ts'
 import type { Gateway } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
-import { createCreditCalls } from './limits/ledger-calls.ts'
+import { createEvents } from './insight/events.ts'
+import type { GateEvent } from './insight/gate-event.ts'
+import { createInsight } from './insight/insight-calls.ts'
+import { createCreditCalls, createMeterCalls } from './limits/ledger-calls.ts'
 import type { Limiter } from './limits/limiter.ts'
 import type { LinkedPolicy } from './policy/link.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { FEED_NAME } from './revocation/feed.ts'
+import type { RevocationFeed } from './revocation/feed-object.ts'
 import type { Revocations } from './revocation/revocations.ts'
 import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
 import type { SchemeDependencies } from './schemes/index.ts'
@@ -50,8 +60,12 @@ export interface ControlPlane {
 type Handle = ControlPlane['handle']
 
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
-  const operators = operatorsOf(parts)
-  const routes: readonly (readonly [path: RegExp, handle: Handle])[] = [[below('admin/v1'), adminApi(parts, operators)]]
+  const accounts = accountsOf(parts)
+  const operators = operatorsOf(parts, accounts)
+  const routes: readonly (readonly [path: RegExp, handle: Handle])[] = [
+    [below('admin/v1'), adminApi(parts, accounts, operators)],
+    [below('usage'), ownUsage(parts)],
+  ]
   return {
     async handle(request, lifetime) {
       const [, handle] = routes.find(([path]) => path.test(request.url)) ?? []
@@ -67,7 +81,7 @@ function below(path: string): RegExp {
   return new RegExp(`^https?://[^/?#]+/\\.portcullis/${path.replaceAll('.', '\\.')}(?:[/?]|$)`, 'u')
 }
 
-function operatorsOf({ gateway, linked, bindings, environment, dependencies }: ControlPlaneParts): Operators {
+function operatorsOf({ gateway, linked, environment, dependencies }: ControlPlaneParts, accounts: Accounts): Operators {
   return createOperators({
     gateway,
     adminKey: createApiKeyAuthenticator(
@@ -75,15 +89,23 @@ function operatorsOf({ gateway, linked, bindings, environment, dependencies }: C
       dependencies,
     ),
     security: linked.requirementsOf(environment.policy.control?.security ?? []),
-    roleOf: async (person) => accountsOf({ bindings }).operatorRole(person),
+    roleOf: async (person) => accounts.operatorRole(person),
   })
 }
 
-const accountsOf = ({ bindings }: Pick<ControlPlaneParts, 'bindings'>) => createAccounts({ namespace: bindings.DIRECTORY })
+function accountsOf({ bindings, environment, directory, now }: ControlPlaneParts) {
+  const portal = environment.policy.control?.portal
+  return createAccounts({
+    namespace: bindings.DIRECTORY,
+    rootSecret: environment.rootSecret,
+    hasPlan: (name) => directory.plan(name) !== undefined,
+    ...(portal === undefined ? {} : { portal }),
+    now,
+  })
+}
 
-function adminApi(parts: ControlPlaneParts, operators: Operators): Handle {
+function adminApi(parts: ControlPlaneParts, accounts: ReturnType<typeof createAccounts>, operators: Operators): Handle {
   const { environment, limiter, now, log } = parts
-  const accounts = accountsOf(parts)
   const operations: readonly Operation[] = [...ownOperations(parts, () => operations)]
   return createOperationRouter({
     operations,
@@ -121,6 +143,8 @@ function ownOperations(parts: ControlPlaneParts, all: () => readonly Operation[]
       now,
       hasPlan: (name) => directory.plan(name) !== undefined,
     }),
+    ...abuseOperations(parts, feed),
+    ...usageOperations({ insight: createInsight(bindings.INSIGHT) }),
     ...creditsOperations({
       calls: createCreditCalls(bindings.LEDGER),
       limitOf: (name, consumer) => linked.limitsOfConsumer(policy.limits, consumer).find((limit) => limit.name === name),
@@ -129,3 +153,22 @@ function ownOperations(parts: ControlPlaneParts, all: () => readonly Operation[]
     ...(sessions === undefined ? [] : peopleOperations({ people: createPeople(bindings.PEOPLE), sessions })),
   ]
 }
+
+/** What a consumer asks about itself. */
+function ownUsage({ gateway, linked, directory, bindings, limiter, now }: ControlPlaneParts): Handle {
+  const meters = createMeterCalls(bindings.LEDGER)
+  return createOwnUsage({ gateway, linked, directory, limiter, meters, insight: createInsight(bindings.INSIGHT), now })
+}
+
+/** What the detector found, what is restricted, and what is closed. */
+function abuseOperations({ bindings, environment, revocations, now }: ControlPlaneParts, feed: RevocationsFeed): readonly Operation[] {
+  const { policy } = environment
+  const announcing = { announce: async (authority: string) => revocations.announce?.(authority), ...policy.revocation, now }
+  const restricting = { ...announcing, feed, emit: async (events: readonly GateEvent[]) => createEvents(bindings.EVENTS).emit(events) }
+  return [
+    ...anomaliesOperations({ ...announcing, insight: createInsight(bindings.INSIGHT) }),
+    ...blocksOperations(restricting),
+    ...killSwitchesOperations({ ...restricting, routes: policy.routes.map(({ id }) => id) }),
+  ]
+}
+type RevocationsFeed = () => DurableObjectStub<RevocationFeed>

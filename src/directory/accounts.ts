@@ -163,6 +163,15 @@ export type KeyPatch = {
     : Required<KeyRecord>[Field] | null
 }
 
+/** Somebody who operates this gate by the word of an owner, besides whom the policy lets in. */
+export interface OperatorRecord {
+  /** `personName`. */
+  readonly person: string
+  readonly display: string
+  readonly role: OperatorRole
+  readonly since: number
+}
+
 /** The directory as the admin API and the portal use it. Every method throws when the object cannot answer: 503. Who may is the caller's to know. */
 export interface Accounts {
   createOrganisation(
@@ -184,7 +193,13 @@ export interface Accounts {
   members(organisation: string): Promise<readonly Member[]>
   /** The organisations of any of these names. */
   membershipsOf(people: readonly string[]): Promise<readonly { readonly organisation: Organisation; readonly role: MemberRole }[]>
-  changeMember(organisation: string, person: string, role: MemberRole | 'none', actor: Actor): Promise<Written<readonly Member[]>>
+  changeMember(
+    organisation: string,
+    person: string,
+    role: MemberRole | 'none',
+    actor: Actor,
+    display?: string,
+  ): Promise<Written<readonly Member[]>>
   /** `token`: shown once, kept as a hash. */
   invite(
     organisation: string,
@@ -218,6 +233,19 @@ export interface Accounts {
 
   /** Newest first. */
   audit(asked: PageAsked & { readonly organisation?: string }): Promise<Page<AuditEntry>>
+  /** Whether every line is what was written, and none is missing: the first that is not. `head`: the hash of the last. */
+  verifyAudit(): Promise<
+    { readonly status: 'whole'; readonly entries: number; readonly head: string } | { readonly status: 'broken'; readonly sequence: number }
+  >
+
+  operators(): Promise<readonly OperatorRecord[]>
+  operatorRole(person: string): Promise<OperatorRole | undefined>
+  changeOperator(
+    person: string,
+    change: { readonly role: OperatorRole; readonly display: string } | 'none',
+    actor: Actor,
+  ): Promise<Written<readonly OperatorRecord[]>>
+
   /** Another part of the gate did something that belongs into the log. */
   record(entry: Pick<AuditEntry, 'action' | 'target' | 'organisation' | 'detail'>, actor: Actor): Promise<void>
 }

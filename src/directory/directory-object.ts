@@ -1,46 +1,178 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
-import type { Actor, AuditEntry, OperatorRole, Page } from './accounts.ts'
+import { FEED_NAME } from '../revocation/feed.ts'
+import type { Actor, App, AuditEntry, OperatorRole, Organisation, Page, Written } from './accounts.ts'
 import { createAuditLog, type AuditLine, type AuditLog, type Verified } from './audit-log.ts'
-import { beginOnce, endOnce } from './remembered.ts'
+import { changeApp, createApp, deleteApp } from './change-apps.ts'
+import { changeKey, createKey, revokeKey } from './change-keys.ts'
+import { changeOperator } from './change-operators.ts'
+import {
+  acceptInvitation,
+  changeMember,
+  changeOrganisation,
+  createOrganisation,
+  deleteOrganisation,
+  invite,
+  withdrawInvitation,
+} from './change-organisations.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import { beginOnce, endOnce, type Remembered } from './remembered.ts'
 import { migrate } from './schema.ts'
+import { createTables, type Paged, type StoredInvitation, type StoredKey, type StoredOperator, type Tables } from './tables.ts'
+import type { Outcome, Work } from './work.ts'
+
+/** Until the feed is told again what it has not heard. */
+const RETRY_MS = 2000
+const MAX_RETRY_MS = 60_000
+
+type Rest<Function_> = Function_ extends (work: Work, ...rest: infer Arguments) => unknown ? Arguments : never
+/** Every change that can be asked for, by name. */
+const CHANGES = {
+  createOrganisation,
+  changeOrganisation,
+  deleteOrganisation,
+  changeMember,
+  invite,
+  withdrawInvitation,
+  acceptInvitation,
+  createApp,
+  changeApp,
+  deleteApp,
+  createKey,
+  changeKey,
+  revokeKey,
+  changeOperator,
+} as const
+export type ChangeName = keyof typeof CHANGES
+export type ChangeArguments<Name extends ChangeName> = Rest<(typeof CHANGES)[Name]>
+export type Changed<Name extends ChangeName> = ReturnType<(typeof CHANGES)[Name]> extends Outcome<infer Value> ? Written<Value> : never
 
 /** Who the developers and the operators are, and everything that was done: the one object of a gateway that knows. */
 export class DirectoryObject extends DurableObject<Bindings> {
   readonly #sql: SqlStorage
+  readonly #tables: Tables
   readonly #audit: AuditLog
+  readonly #outbox: Outbox
+  #failures = 0
 
   constructor(state: DurableObjectState, bindings: Bindings) {
     super(state, bindings)
     this.#sql = state.storage.sql
     migrate(state.storage)
+    this.#tables = createTables(this.#sql)
     this.#audit = createAuditLog(this.#sql)
+    this.#outbox = createOutbox(this.#sql, () => bindings.REVOCATIONS.getByName(FEED_NAME))
+  }
+
+  /** Rows, log and outbox in one transaction; answered once the log is sealed and the feed was told, or could not be for now. */
+  async change<Name extends ChangeName>(name: Name, actor: Actor, ...rest: ChangeArguments<Name>): Promise<Changed<Name>> {
+    const run = CHANGES[name] as unknown as (work: Work, ...rest: unknown[]) => Outcome<unknown>
+    let isTold = false
+    const outcome = this.ctx.storage.transactionSync(() => {
+      const now = Date.now()
+      return run(
+        {
+          tables: this.#tables,
+          actor,
+          now,
+          log: (action, target, detail, organisation) =>
+            this.#audit.append({ action, target, detail, ...(organisation === undefined ? {} : { organisation }) }, actor, now),
+          tell: (call) => {
+            isTold = true
+            this.#outbox.add(call)
+          },
+        },
+        ...rest,
+      )
+    })
+    if (outcome.status !== 'written') return outcome as Changed<Name>
+    // With the transaction: an eviction from here on loses neither.
+    if (isTold) await this.ctx.storage.setAlarm(Date.now() + RETRY_MS)
+    await this.#audit.seal()
+    const inForce = !isTold || (await this.#deliver()) ? 'announced' : 'pending'
+    return { ...outcome, inForce } as Changed<Name>
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#audit.seal()
+    await this.#deliver()
+  }
+
+  async #deliver(): Promise<boolean> {
+    const isDone = await this.#outbox.deliver()
+    this.#failures = isDone ? 0 : this.#failures + 1
+    if (isDone) await this.ctx.storage.deleteAlarm()
+    else await this.ctx.storage.setAlarm(Date.now() + Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(this.#failures, 6)))
+    return isDone
+  }
+
+  async organisation(id: string): Promise<Organisation | undefined> {
+    return this.#tables.organisation(id)
+  }
+  async organisations(asked: Paged): Promise<readonly Organisation[]> {
+    return this.#tables.organisations(asked)
+  }
+  async members(organisation: string): Promise<ReturnType<Tables['members']>> {
+    return this.#tables.members(organisation)
+  }
+  async membershipsOf(
+    people: readonly string[],
+  ): Promise<readonly { organisation: Organisation; person: string; role: ReturnType<Tables['members']>[number]['role'] }[]> {
+    return people.flatMap((person) =>
+      this.#tables.memberships(person).flatMap((id) => {
+        const organisation = this.#tables.organisation(id)
+        const member = this.#tables.members(id).find((one) => one.person === person)
+        return organisation === undefined || member === undefined ? [] : [{ organisation, person, role: member.role }]
+      }),
+    )
+  }
+  async invitations(organisation: string): Promise<readonly StoredInvitation[]> {
+    return this.#tables.invitations(organisation).filter(({ expiresAt }) => expiresAt > Date.now())
+  }
+  async app(id: string): Promise<App | undefined> {
+    return this.#tables.app(id)
+  }
+  async apps(asked: Paged & { readonly organisation?: string }): Promise<readonly App[]> {
+    return this.#tables.apps(asked)
+  }
+  /** With the app that it is of. */
+  async key(id: string): Promise<{ readonly key: StoredKey; readonly app: App } | undefined> {
+    const key = this.#tables.key(id)
+    const app = key === undefined ? undefined : this.#tables.app(key.app)
+    return key === undefined || app === undefined ? undefined : { key, app }
+  }
+  async keys(app: string): Promise<readonly StoredKey[]> {
+    return this.#tables.keys(app)
+  }
+  /** An imported or public key as the data path looks it up: `digest:…` of any generation, or `keyid:…`. */
+  async findKey(lookups: readonly string[]): Promise<{ readonly key: StoredKey; readonly app: App } | undefined> {
+    const [key] = lookups.slice(0, 8).flatMap((lookup) => this.#tables.keyBy(lookup) ?? [])
+    const app = key === undefined ? undefined : this.#tables.app(key.app)
+    return key === undefined || app === undefined ? undefined : { key, app }
+  }
+  async operators(): Promise<readonly StoredOperator[]> {
+    return this.#tables.operators()
+  }
+  async operatorRole(person: string): Promise<OperatorRole | undefined> {
+    return this.#tables.operator(person)?.role
   }
 
   async record(line: AuditLine, actor: Actor): Promise<void> {
     this.#audit.append(line, actor, Date.now())
     await this.#audit.seal()
   }
-
-  async audit(asked: { readonly after?: string; readonly limit: number; readonly organisation?: string }): Promise<Page<AuditEntry>> {
+  async audit(asked: Paged & { readonly organisation?: string }): Promise<Page<AuditEntry>> {
     await this.#audit.seal()
     return this.#audit.page(asked)
   }
-
   async verifyAudit(): Promise<Verified> {
     return this.#audit.verify()
   }
 
-  async beginOnce(name: string, fingerprint: string): Promise<ReturnType<typeof beginOnce>> {
+  async beginOnce(name: string, fingerprint: string): Promise<Remembered> {
     return this.ctx.storage.transactionSync(() => beginOnce(this.#sql, name, fingerprint, Date.now()))
   }
-
   async endOnce(name: string, answer: string | undefined): Promise<void> {
     endOnce(this.#sql, name, answer)
-  }
-
-  async operatorRole(person: string): Promise<OperatorRole | undefined> {
-    const [row] = this.#sql.exec<{ value: string }>('select value from operators where person = ?', person).toArray()
-    return row === undefined ? undefined : (JSON.parse(row.value) as { role: OperatorRole }).role
   }
 }

@@ -1,5 +1,6 @@
 import { decodeBase64, decodeBase64Url } from '../http/base64url.ts'
 import type { ConsumerConfig, Policy } from '../policy/policy.ts'
+import { isId } from './ids.ts'
 import type { CertificateBinding, Consumer, Directory, ImportedKey, Plan, SigningKey } from './directory.ts'
 
 const MIN_SECRET_BYTES = 32
@@ -26,9 +27,11 @@ export function createPolicyDirectory(policy: Policy): Directory {
   )
   const importedKeys = new Map(consumers.flatMap(importedKeysOf))
   const signingKeys = new Map(consumers.flatMap(signingKeysOf))
+  /** An app of the directory: its key says so under its MAC, and the feed what has become of it. */
+  const isApp = (name: string): boolean => policy.control !== undefined && isId('app', name)
   return {
     plan: (name) => plans.get(name),
-    consumer: (name) => byName.get(name) ?? (declared === undefined ? { name } : undefined),
+    consumer: (name) => byName.get(name) ?? (declared === undefined || isApp(name) ? { name } : undefined),
     consumerOfClient: (issuer, clientId) => clients.get(clientName(issuer, clientId)),
     certificates: () => certificates,
     importedKey: (digest) => importedKeys.get(digest),

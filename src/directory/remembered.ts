@@ -1,5 +1,5 @@
 /** What an `Idempotency-Key` stands for. Names and fingerprints are hashes, answers sealed. */
-type Remembered = { readonly status: 'new' | 'running' | 'other' } | { readonly status: 'done'; readonly answer: string }
+export type Remembered = { readonly status: 'new' | 'running' | 'other' } | { readonly status: 'done'; readonly answer: string }
 
 const KEPT_MS = 86_400_000
 /** Whoever began and never ended is gone: the request may be made again. */

@@ -10,13 +10,14 @@ import type { Caller, EvaluateContext } from './evaluate.ts'
 export function applyChanges(
   principal: Principal,
   { key, consumer }: KnownChanges,
-  { now, address, plans }: Pick<EvaluateContext, 'now' | 'address' | 'plans'>,
+  { now, address, plans, request }: Pick<EvaluateContext, 'now' | 'address' | 'plans' | 'request'>,
 ): Principal | Rejected {
   if (key === undefined && consumer === undefined) return principal
   const [own, shared] = [currentOf(key), currentOf(consumer)]
   if ([own.disabled, shared.disabled].includes(true)) return rejected('disabled')
   if (own.validUntil !== undefined && own.validUntil <= now) return rejected('replaced')
-  if (!isFrom(own.addresses, address)) return rejected('address_not_allowed')
+  const elsewhere = elsewhereOf(own, address, request)
+  if (elsewhere !== undefined) return rejected(elsewhere)
   const plan = principal.plan ?? shared.plan
   // Given once, and taken out of the policy since: never unlimited.
   if (plan !== undefined && !plans.has(plan)) return rejected('unknown_plan')
@@ -27,6 +28,16 @@ export function applyChanges(
 /** It was replaced, and is good until then. */
 function endingAt(until: number, key: Changes | undefined, principal: Principal): Principal {
   return { ...principal, expiresAt: Math.min(principal.expiresAt, until), replacedAt: key?.validUntil?.at ?? until }
+}
+
+function elsewhereOf(
+  { addresses, origins }: ReturnType<typeof currentOf>,
+  address: string | undefined,
+  request: Request,
+): Rejected['reason'] | undefined {
+  if (!isFrom(addresses, address)) return 'address_not_allowed'
+  // What a browser says of itself: a key that one page shows to everybody is kept from other pages. It is no proof of anything.
+  return origins?.includes(request.headers.get('origin') ?? '') === false ? 'origin_not_allowed' : undefined
 }
 
 /** An address that nobody knows is in no network. */

@@ -246,6 +246,7 @@ const AUTHENTIC: Partial<Record<RejectionReason, Pick<Problem, 'status' | 'code'
   revoked: { status: 401, code: 'credential-revoked', title: 'The credential has been revoked' },
   disabled: { status: 401, code: 'credential-disabled', title: 'The credential is switched off' },
   replaced: { status: 401, code: 'credential-replaced', title: 'The credential was replaced by another one' },
+  origin_not_allowed: { status: 403, code: 'credential-origin-not-allowed', title: 'The credential is not for use from this origin' },
   address_not_allowed: { status: 403, code: 'address-not-allowed', title: 'The credential is not for use from this address' },
   replayed: { status: 401, code: 'replayed', title: 'The request was already used once' },
   too_old: { status: 401, code: 'credential-out-of-time', title: 'The credential is not for this time' },

@@ -25,6 +25,7 @@ const network = v.pipe(
   v.transform(parseNetwork),
   v.string('an address, or a network such as 192.0.2.0/24 without bits beyond its prefix'),
 )
+const origin = v.pipe(v.string(), v.maxLength(262), v.regex(/^https?:\/\/[a-z0-9.:[\]-]+$/u, 'an origin such as https://app.example.com'))
 const common = { disabled: v.exactOptional(v.boolean()), plan, reason: reasonSchema, expiresAt: instantSchema }
 const requestSchema = v.variant('type', [
   v.strictObject({
@@ -40,6 +41,7 @@ const requestSchema = v.variant('type', [
       ),
     ),
     addresses: v.exactOptional(v.nullable(v.pipe(v.array(network), v.minLength(1), v.maxLength(MAX_NETWORKS)))),
+    origins: v.exactOptional(v.nullable(v.pipe(v.array(origin), v.minLength(1), v.maxLength(MAX_NETWORKS)))),
     validUntil: v.exactOptional(v.nullable(v.pipe(v.unwrap(instantSchema), v.transform(Date.parse)))),
   }),
   v.strictObject({ type: v.literal('consumer'), id: idSchema, ...common }),

@@ -14,6 +14,8 @@ export interface ChangePatch {
   readonly scopes?: readonly string[] | null
   /** Networks from which alone the key is taken, canonical. */
   readonly addresses?: readonly string[] | null
+  /** Browser origins from which alone the key is taken, as `Origin` has them (RFC 6454 §6.1). */
+  readonly origins?: readonly string[] | null
   /** The key was replaced and ends then, in milliseconds since the epoch. */
   readonly validUntil?: number | null
   /** Of what is `restricted` alone; `null`: lifted. */
@@ -50,7 +52,11 @@ export function stampChanges(patch: ChangePatch, known: Changes | undefined, now
   return Object.fromEntries(Object.entries(patch).map(([field, value]) => [field, { at, value }]))
 }
 
+type Current = { readonly [Field in keyof ChangePatch]?: NonNullable<ChangePatch[Field]> }
+const AS_ISSUED: Current = {}
+
 /** What is set now; what was set back to how it was issued is absent. */
-export function currentOf(changes: Changes | undefined): { readonly [Field in keyof ChangePatch]?: NonNullable<ChangePatch[Field]> } {
-  return Object.fromEntries(Object.entries(changes ?? {}).flatMap(([field, { value }]) => (value === null ? [] : [[field, value]])))
+export function currentOf(changes: Changes | undefined): Current {
+  if (changes === undefined) return AS_ISSUED
+  return Object.fromEntries(Object.entries(changes).flatMap(([field, { value }]) => (value === null ? [] : [[field, value]])))
 }

@@ -73,6 +73,7 @@ export const REJECTION_REASONS = [
   'replaced',
   /** The credential is not for use from this address: 403. */
   'address_not_allowed',
+  'origin_not_allowed',
   'binding_missing',
   'binding_mismatch',
   'certificate_not_verified',
@@ -127,8 +128,8 @@ export type Shortfall =
   | { readonly status: 'forbidden'; readonly condition: string }
   | { readonly status: 'credentials_disagree' }
 
-/** A credential that was found, closed over so that nothing else can log or forward it. */
-export type Attempt = (context: VerifyContext) => Promise<Verdict>
+/** A credential that was found, closed over so that nothing else can log or forward it. At once where all that it takes is in memory. */
+export type Attempt = (context: VerifyContext) => Verdict | Promise<Verdict>
 
 export interface VerifyContext {
   /** The canonical URL: the one form that match, signatures and the origin share. */

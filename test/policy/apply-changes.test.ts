@@ -4,13 +4,25 @@ import { evaluate } from '../../src/policy/evaluate.ts'
 import { evaluateContext, NOW, principal, scripted, term, verified } from '../support/authenticators.ts'
 
 const at = NOW - 1000
-const nowhere = { now: NOW, address: undefined, plans: new Set(['gold', 'own']) }
+const nowhere = { now: NOW, address: undefined, plans: new Set(['gold', 'own']), request: new Request('https://api.example.com') }
 
 describe('applyChanges()', () => {
   const token = principal('user', { kind: 'jwt', consumer: 'acme' })
 
   test('nothing changed: the very same principal', () => {
     expect(applyChanges(token, {}, nowhere)).toBe(token)
+  })
+
+  test('a key for the pages of one origin is taken from them alone, by what the browser says', () => {
+    const key = { key: { origins: { at, value: ['https://app.example.com'] } } }
+    const from = (origin?: string) => ({
+      ...nowhere,
+      request: new Request('https://api.example.com', origin === undefined ? {} : { headers: { origin } }),
+    })
+    expect(applyChanges(token, key, from('https://app.example.com'))).toEqual(token)
+    for (const origin of [undefined, 'https://evil.example', 'https://app.example.com:8443', 'http://app.example.com', 'null'])
+      expect(applyChanges(token, key, from(origin))).toMatchObject({ reason: 'origin_not_allowed', authentic: true })
+    expect(applyChanges(token, { key: { origins: { at, value: null } } }, from())).toEqual(token)
   })
 
   test('a token stops with its consumer, and is on the plan that its consumer was given, unless it carries one', () => {

@@ -85,6 +85,7 @@ describe('deny()', () => {
     ['disabled', 401, 'credential-disabled'],
     ['replaced', 401, 'credential-replaced'],
     ['address_not_allowed', 403, 'address-not-allowed'],
+    ['origin_not_allowed', 403, 'credential-origin-not-allowed'],
     ['replayed', 401, 'replayed'],
     ['too_old', 401, 'credential-out-of-time'],
     ['component_not_covered', 401, 'component-not-covered'],
