@@ -14,7 +14,6 @@ export const GATE_EVENT_TYPES = [
   'kill-switch.set',
   'kill-switch.lifted',
   'webhook.disabled',
-  'webhook.test',
 ] as const
 export type GateEventType = (typeof GATE_EVENT_TYPES)[number]
 
