@@ -8,9 +8,10 @@ import { deny } from '../policy/denial.ts'
 import { overAdminLimit } from './admin-limits.ts'
 import { once, type IdempotencyStore } from './idempotency.ts'
 import { json, methodNotAllowed, readJson, UNAVAILABLE } from './json-call.ts'
-import type { AdminScope, Answer, Call, Operation } from './operation.ts'
+import type { Answer, Call, Operation } from './operation.ts'
 import { ADMIN_PREFIX, createOperationTable } from './operation-table.ts'
 import type { Operator, Operators } from './operators.ts'
+import { createRun, parse } from './run-operation.ts'
 
 export interface OperationRouterParts {
   readonly operations: readonly Operation[]
@@ -23,13 +24,12 @@ export interface OperationRouterParts {
 }
 type Lifetime = Pick<ExecutionContext, 'waitUntil'>
 
-/** What stops something is done even where the audit log cannot be written: the gate's own log then has it alone. */
-const STOPPING: ReadonlySet<AdminScope> = new Set(['revocations:write', 'changes:write', 'blocks:write', 'kill-switches:write'])
 const UNKNOWN: Problem = { status: 404, code: 'route-unknown', title: 'No such route' }
 
 /** The admin API from its table: who may, what is valid, what is written down, and the answer's form (docs/admin-api.md). */
 export function createOperationRouter(parts: OperationRouterParts): (request: Request, lifetime: Lifetime) => Promise<Response> {
   const match = createOperationTable(parts.operations)
+  const run = createRun(parts)
   const outage = (error: unknown, actor?: Operator['actor']): Response => {
     parts.log(JSON.stringify({ event: 'outage', dependency: 'admin API', detail: messageOf(error) }))
     return problemResponse(actor === undefined ? UNAVAILABLE : { ...UNAVAILABLE, requestId: actor.requestId })
@@ -44,24 +44,9 @@ export function createOperationRouter(parts: OperationRouterParts): (request: Re
   }
 
   async function perform(operation: Operation, call: Call): Promise<Response> {
-    await recordIntent(operation, call)
-    const response = responseOf(await operation.run(call))
+    const response = responseOf(await run(operation, call))
     response.headers.set('portcullis-request-id', call.actor.requestId)
     return response
-  }
-
-  /** Before the effect: what was done and not written down would be worse than what was written down and not done. */
-  async function recordIntent(operation: Operation, call: Call): Promise<void> {
-    const { id, method, scope, audit } = operation
-    if (method === 'GET' || audit === 'own') return
-    const { target, detail } = audit?.(call) ?? { target: { type: id, id: Object.values(call.params).join('/') }, detail: {} }
-    try {
-      await parts.accounts.record({ action: id, target, detail }, call.actor)
-    } catch (error) {
-      if (!STOPPING.has(scope)) throw error
-      const { actor } = call
-      parts.log(JSON.stringify({ event: 'audit-missed', action: id, target, actor, detail: messageOf(error) }))
-    }
   }
 
   async function answer(request: Request, lifetime: Lifetime): Promise<Response> {
@@ -125,22 +110,6 @@ function queryOf(request: Request): Record<string, unknown> {
       return [name, values.length === 1 ? values[0] : values]
     }),
   )
-}
-
-type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: Problem }
-function parse(schema: v.GenericSchema, value: unknown): Parsed {
-  const parsed = v.safeParse(schema, value, { abortPipeEarly: true })
-  if (parsed.success) return { ok: true, value: parsed.output }
-  const errors = parsed.issues.map(({ path, message }) => ({
-    pointer: (path ?? []).map(({ key }) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
-    detail: message,
-  }))
-  return { ok: false, problem: invalid(errors) }
-}
-
-/** All that is wrong with a request, each fault with its place. */
-export function invalid(errors: readonly { readonly pointer: string; readonly detail: string }[]): Problem {
-  return { status: 422, code: 'request-invalid', title: 'The request is not valid', extensions: { errors } }
 }
 
 /** Of `If-Match`. A weak or foreign tag matches nothing (RFC 9110 §13.1.1). */
