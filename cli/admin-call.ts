@@ -1,10 +1,10 @@
-import { type Terminal, UsageError } from './command.ts'
-import { readEnvFile } from './settings.ts'
+import type { Terminal } from './command.ts'
+import { whichGate, type GateOptions } from './gate/which-gate.ts'
+import { parseObject } from './gate/refused.ts'
+import { jsonLine, visible, visibleLines } from './output/text.ts'
 
 /** Options of every command that calls a running gate. */
-export interface AdminOptions {
-  readonly url?: string
-  readonly 'env-file'?: string
+export interface AdminOptions extends GateOptions {
   readonly json?: boolean
 }
 
@@ -12,24 +12,8 @@ const TIMEOUT_MS = 15_000
 
 /** Posts to the gate's own API, or gets from it where there is no body, with the admin key from the environment or the env file. `notDone`: what no answer means. */
 export async function callAdmin(path: string, body: object | undefined, options: AdminOptions, notDone: string): Promise<Response> {
-  const fromFile = options['env-file'] === undefined ? {} : readEnvFile(options['env-file'])
-  const setting = (name: string): string | undefined => process.env[name] || fromFile[name]
-  const adminKey = setting('PORTCULLIS_ADMIN_KEY')
-  if (adminKey === undefined || adminKey === '')
-    throw new UsageError('set PORTCULLIS_ADMIN_KEY (or give it in --env-file); make one with: portcullis keys create --admin')
-  return send(endpointOf(options.url ?? setting('PORTCULLIS_URL'), `/.portcullis/admin/v1/${path}`), adminKey, body, notDone)
-}
-
-/** An admin key goes over TLS, or to this very machine. */
-function endpointOf(text: string | undefined, path: string): URL {
-  if (text === undefined || text === '') throw new UsageError('say which gate: --url https://api.example.com')
-  // `api.example.com:8443` parses, as a URL of the scheme `api.example.com`, but has no paths.
-  if (!URL.canParse(path, text)) throw new UsageError('that is not the URL of a gate: write --url https://api.example.com')
-  const url = new URL(path, text)
-  const isLoopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/u.test(url.hostname)
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback)) throw new UsageError('the gate must be at an https URL')
-  if (url.username !== '' || url.password !== '') throw new UsageError('the URL of the gate holds a name or password; leave it out')
-  return url
+  const { url, adminKey } = whichGate(options)
+  return send(new URL(`/.portcullis/admin/v1/${path}`, url), adminKey, body, notDone)
 }
 
 async function send(url: URL, adminKey: string, body: object | undefined, notDone: string): Promise<Response> {
@@ -54,12 +38,12 @@ export async function reportAdmin(
   words: { readonly done: string; readonly not: string },
 ): Promise<number> {
   const text = await response.text()
-  if (json === true) terminal.out(text.trim())
-  const answer = parse(text)
+  const answer = parseObject(text)
+  if (json === true) terminal.out(jsonOf(text, answer))
   if (response.status !== 201) {
-    const title = typeof answer['title'] === 'string' ? answer['title'] : response.statusText
+    const title = typeof answer['title'] === 'string' ? visible(answer['title']) : visible(response.statusText)
     terminal.err(`${words.not}: ${response.status} ${title}`)
-    for (const { pointer, detail } of errorsOf(answer)) terminal.err(`  ${pointer}: ${detail}`)
+    for (const { pointer, detail } of errorsOf(answer)) terminal.err(`  ${visible(pointer)}: ${visible(detail)}`)
     return 1
   }
   if (json !== true) terminal.out(`${words.done}; in force everywhere by ${describeEnd(answer)}`)
@@ -69,7 +53,7 @@ export async function reportAdmin(
 /** By when; where there is a grace, also by when at the latest. */
 function describeEnd({ effectiveBy, latestBy }: Record<string, unknown>): string {
   const latest = typeof latestBy === 'string' && latestBy !== effectiveBy ? `, in an outage of the feed by ${latestBy}` : ''
-  return String(effectiveBy) + latest
+  return visible(String(effectiveBy) + latest)
 }
 
 /** What is wrong with the request, where it was the gate that answered. */
@@ -81,11 +65,7 @@ function errorsOf({ errors }: Record<string, unknown>): { pointer: string; detai
   })
 }
 
-function parse(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
+/** As it came, where it is what it should be. */
+function jsonOf(text: string, answer: Readonly<Record<string, unknown>>): string {
+  return Object.keys(answer).length === 0 ? visibleLines(text.trim()) : jsonLine(answer)
 }

@@ -1,39 +1,19 @@
-import { type Command, type Terminal, UsageError } from './command.ts'
-import { checkCommand } from './commands/check.ts'
-import { compileCommand } from './commands/compile.ts'
-import { creditsCommand } from './commands/credits.ts'
-import { devCommand } from './commands/dev.ts'
-import { keysCommand } from './commands/keys.ts'
-import { revokeCommand } from './commands/revoke.ts'
-import { samlCommand } from './commands/saml.ts'
-import { signCommand } from './commands/sign.ts'
+import { COMMAND_TABLE, COMMANDS, findCommand, type TableEntry } from './command-table.ts'
+import { UsageError } from './command.ts'
+import { Interrupted, processTerminal } from './terminal.ts'
 
-const COMMANDS: readonly Command[] = [
-  checkCommand,
-  compileCommand,
-  creditsCommand,
-  devCommand,
-  keysCommand,
-  revokeCommand,
-  samlCommand,
-  signCommand,
-]
-
-const terminal: Terminal = {
-  out: (line) => process.stdout.write(`${line}\n`),
-  err: (line) => process.stderr.write(`${line}\n`),
-  hasColor: process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '',
-}
+const terminal = processTerminal()
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`)
+  const lineOf = ({ name, alias, summary }: TableEntry): string =>
+    `  ${name.padEnd(width)}  ${summary}${alias === undefined ? '' : ` (also: ${alias})`}`
+  const groups = COMMAND_TABLE.flatMap(({ title, entries }) => ['', title].concat(entries.map(lineOf)))
   return [
     'portcullis: the gate in front of an API',
     '',
     'Usage: portcullis <command> [options]',
-    '',
-    ...lines,
+    ...groups,
     '',
     'Each command explains itself: portcullis <command> --help',
   ].join('\n')
@@ -44,9 +24,10 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     terminal.out(overview())
     return name === undefined ? 2 : 0
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name)
-  if (command === undefined)
+  const entry = findCommand(name)
+  if (entry === undefined)
     throw new UsageError(`no command ${JSON.stringify(name)}; there are: ${COMMANDS.map((candidate) => candidate.name).join(', ')}`)
+  const command = await entry.load()
   if (args.includes('--help') || args.includes('-h')) {
     terminal.out(command.help)
     return 0
@@ -54,12 +35,24 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   return command.run(args, terminal)
 }
 
+/** 0 done, 1 refused or failed, 2 used wrongly, 130 interrupted (docs/cli.md). */
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof Error)) throw error
+  terminal.progress?.('')
+  if (error instanceof Interrupted) return 130
+  terminal.err(`portcullis: ${error.message}`)
+  // `parseArgs` throws its own kind for an unknown option.
+  const isUsage = error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true
+  return isUsage ? 2 : 1
+}
+
+// Whoever reads may have read enough: `portcullis audit list | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  if (!(error instanceof Error)) throw error
-  // `parseArgs` throws its own kind for an unknown option.
-  const isUsage = error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true
-  terminal.err(`portcullis: ${error.message}`)
-  process.exitCode = isUsage ? 2 : 1
+  process.exitCode = exitCodeOf(error)
 }

@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const withTypes = !process.argv.includes('--no-types')
-if (withTypes) rmSync('dist', { recursive: true, force: true })
+rmSync(withTypes ? 'dist' : 'dist/cli', { recursive: true, force: true })
 
 const shared = {
   bundle: true,
@@ -46,9 +46,12 @@ await Promise.all([
     external: ['cloudflare:*'],
     splitting: true,
   }),
+  // A file for each command, so that only the one that runs is read.
   build({
     ...shared,
-    entryPoints: { 'cli/portcullis': 'cli/main.ts' },
+    outdir: 'dist/cli',
+    entryPoints: { portcullis: 'cli/main.ts' },
+    splitting: true,
     target: 'node20',
     platform: 'node',
     packages: 'external',

@@ -9,8 +9,6 @@ import { count, countProblems, locateProblems, printProblems } from '../policy-r
 import { readEnvFile, readWranglerSettings, type Settings } from '../settings.ts'
 
 export const checkCommand: Command = {
-  name: 'check',
-  summary: 'say everything that is wrong with a policy',
   help: [
     'Usage: portcullis check FILE [options]',
     '',

@@ -7,8 +7,6 @@ import { readPolicyFile } from '../policy-file.ts'
 import { count, countProblems, locateProblems, printProblems } from '../policy-report.ts'
 
 export const compileCommand: Command = {
-  name: 'compile',
-  summary: 'make the JSON that the Worker is built with',
   help: [
     'Usage: portcullis compile FILE [--out build/policy.json]',
     '',

@@ -31,9 +31,8 @@ const OPTIONS = {
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
 export const creditsCommand: Command = {
-  name: 'credits',
-  summary: 'add to a prepaid balance, or show it',
   help: HELP,
+  options: OPTIONS,
   async run(args, terminal) {
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
     const [action, ...rest] = positionals

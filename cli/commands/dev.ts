@@ -48,9 +48,8 @@ type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values
 const DEFAULT_PORT = 8787
 
 export const devCommand: Command = {
-  name: 'dev',
-  summary: 'run the gate on this machine, on your own policy',
   help: HELP,
+  options: OPTIONS,
   async run(args, terminal) {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
     if (values.policy === undefined) throw new UsageError('say which policy: portcullis dev --policy policy.yaml')

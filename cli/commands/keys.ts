@@ -4,40 +4,60 @@ import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../src/credentia
 import { issueKey, type KeyClaims, type KeyOptions } from '../../src/credentials/key-format.ts'
 import { GENERATION } from '../../src/credentials/root-secret.ts'
 import { issueSigningKey } from '../../src/credentials/signing-key.ts'
+import { ADMIN_SCOPES } from '../../src/control/operation.ts'
 import { type Command, type Terminal, UsageError } from '../command.ts'
 import { lifeOf, listOf } from '../duration.ts'
 import { changeKey, rotationOf, sendChange } from './key-changes.ts'
+import { runKeyOfApp } from './keys-of-apps.ts'
 import { loadRootSecret, newRootKey } from '../root-key.ts'
 
-const HELP = `Usage: portcullis keys create --consumer NAME [options]   a key that verifies itself
-       portcullis keys change ID --url URL [changes]       what a key may do from now on; --of-consumer: all of a consumer's
-       portcullis keys rotate ID --until 7d --consumer NAME [options] --url URL
-                                                           a new key in place of the key ID, which ends after --until
+const HELP = `Usage: portcullis keys create --consumer NAME [options]   a key that verifies itself, made here, without a gate
+       portcullis keys create --app APP --name TEXT [--scopes, --plan, --addresses, --origins, --expires, --import, --public-key FILE]
+                                                           a key of an app, made by the gate and kept in its directory
+       portcullis keys list APP                            the keys of an app
+       portcullis keys show ID                             one of them
+       portcullis keys change ID [changes]                 what a key may do from now on; --of-consumer: all of a consumer's
+       portcullis keys disable ID | enable ID              refuse it until it is enabled again
+       portcullis keys rotate ID [--until 7d]              a new key in place of a key of an app
+       portcullis keys rotate ID --until 7d --consumer NAME [options]
+                                                           the same for a key that was made here
+       portcullis keys revoke ID [--reason TEXT] [--yes]   end it for good
        portcullis keys hash < KEY                          the hash by which the policy knows a key made elsewhere
        portcullis keys root [--generation g2]              a new PORTCULLIS_ROOT_KEY
 
   --consumer NAME      whose key it is
+  --app APP            the app that it is for
+  --name TEXT          what people call it (with --app)
   --plan NAME          the plan it is on (default: the consumer's)
-  --scopes "A B"       its scopes (default: the plan's; for --admin: revocations:write changes:write
-                       credits:write credits:read people:read people:write status:read)
+  --scopes "A B"       its scopes (default: the plan's; for --admin: all of the gate's own API)
+  --addresses "192.0.2.0/24, 2001:db8::/48", --origins "https://a.example.com"
+                       networks and browser origins from which alone it is taken
   --expires 90d        how long it lives: s, m, h, d or y (default 365d, at most 730d)
+  --import             the key was made elsewhere: read it from standard input (with --app)
+  --public-key FILE    its holder signs: a public key as JWK (with --app)
   --signing            a key id and secret for HTTP message signatures
   --admin              a key for the gate's own API
-  --plan NAME, --scopes, --addresses "192.0.2.0/24, 2001:db8::/48", --disable, --enable, --reset plan,scopes,addresses,validUntil
-                       what changes; the rest stays as it is. --reset: as it was issued
+  --disable, --enable, --reset plan,scopes,addresses,origins,validUntil
+                       what changes, beside --plan, --scopes, --addresses, --origins and --name; the rest stays as it is.
+                       --reset: as it was issued
   --until 7d           how long the old key still works, told to its holder in Deprecation and Sunset (0s: not at all)
-  --url URL            the gate (default: PORTCULLIS_URL); its admin key comes from PORTCULLIS_ADMIN_KEY
   --reason TEXT        for the log
+  --yes                do not ask
+  --limit N            how many at most (default 1000)
+  --url URL            the gate (default: PORTCULLIS_URL, else the profile)
+  --profile NAME       what portcullis login keeps under that name
   --json               one JSON object on standard output
-  --env-file FILE      read PORTCULLIS_ROOT_KEY and names from FILE
+  --env-file FILE      read PORTCULLIS_ROOT_KEY, PORTCULLIS_ADMIN_KEY and names from FILE
   --state DIR          where the root secret is kept when none is given (default .portcullis)
   --gateway NAME       PORTCULLIS_GATEWAY of the gate (default portcullis)
   --environment NAME   PORTCULLIS_ENVIRONMENT of the gate (default local)
 
-The root secret comes from PORTCULLIS_ROOT_KEY or the env file, else from the state folder; never from a flag.
+The root secret comes from PORTCULLIS_ROOT_KEY or the env file, else from the state folder; never from a flag. The admin key comes
+from PORTCULLIS_ADMIN_KEY or portcullis login.
 
 Examples: portcullis keys create --consumer acme --plan gold --expires 90d
-          portcullis keys change 5f0c1d9be2a47a31c08e6b52 --disable --url https://api.example.com`
+          portcullis keys create --app app_… --name 'CI'
+          portcullis keys disable 5f0c1d9be2a47a31c08e6b52`
 
 const OPTIONS = {
   consumer: { type: 'string' },
@@ -60,27 +80,26 @@ const OPTIONS = {
   until: { type: 'string' },
   url: { type: 'string' },
   reason: { type: 'string' },
+  profile: { type: 'string' },
+  app: { type: 'string' },
+  name: { type: 'string' },
+  origins: { type: 'string' },
+  import: { type: 'boolean' },
+  'public-key': { type: 'string' },
+  yes: { type: 'boolean' },
+  limit: { type: 'string' },
 } as const
 export type KeysOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
-export const ADMIN_SCOPES = [
-  'revocations:write',
-  'changes:write',
-  'credits:write',
-  'credits:read',
-  'people:read',
-  'people:write',
-  'status:read',
-]
-
 export const keysCommand: Command = {
-  name: 'keys',
-  summary: 'make, change or rotate a key; make an admin key or a root secret',
   help: HELP,
+  actions: ['create', 'list', 'show', 'change', 'disable', 'enable', 'rotate', 'revoke', 'hash', 'root'],
+  options: OPTIONS,
   async run(args, terminal) {
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
     const [action, ...rest] = positionals
-    if (action === 'change') return changeKey(rest, values, terminal)
+    if (isOfAnApp(action, values)) return runKeyOfApp(args, terminal)
+    if (action === 'change') return changeKey(rest, values, args, terminal)
     if (action === 'rotate') return rotate(rest, values, terminal)
     if (rest.length > 0) throw new UsageError(`unexpected ${JSON.stringify(rest[0])}; scopes with spaces need quotes`)
     switch (action) {
@@ -93,9 +112,18 @@ export const keysCommand: Command = {
         terminal.err('Keep it as a secret: every key derives from it. Cloudflare: npx wrangler secret put PORTCULLIS_ROOT_KEY')
         return 0
       default:
-        throw new UsageError('say what to do: portcullis keys create, keys change, keys rotate, keys hash or keys root')
+        throw new UsageError(
+          'say what to do: portcullis keys with one of create, list, show, change, disable, enable, rotate, revoke, hash, root',
+        )
     }
   },
+}
+
+/** The directory knows it; other keys are made here, and nobody keeps them. */
+function isOfAnApp(action: string | undefined, { app, consumer }: KeysOptions): boolean {
+  if (action === 'create') return app !== undefined
+  if (action === 'rotate') return consumer === undefined
+  return action !== undefined && ['list', 'show', 'disable', 'enable', 'revoke'].includes(action)
 }
 
 function generationOf({ generation = 'g1' }: KeysOptions): string {

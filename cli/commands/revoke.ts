@@ -47,9 +47,8 @@ const OPTIONS = {
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
 export const revokeCommand: Command = {
-  name: 'revoke',
-  summary: 'stop a key, a token, a session, a subject, a consumer, a certificate or an address',
   help: HELP,
+  options: OPTIONS,
   async run(args, terminal) {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
     const response = await callAdmin('revocations', bodyOf(values), values, 'nothing is revoked for certain')

@@ -26,9 +26,8 @@ const OPTIONS = {
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
 export const samlCommand: Command = {
-  name: 'saml',
-  summary: "import a SAML identity provider's metadata into the policy",
   help: HELP,
+  options: OPTIONS,
   async run(args, terminal) {
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
     const [action, file, ...rest] = positionals

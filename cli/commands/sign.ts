@@ -36,9 +36,8 @@ const OPTIONS = {
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
 export const signCommand: Command = {
-  name: 'sign',
-  summary: 'sign a request (RFC 9421) and print its header fields for curl',
   help: HELP,
+  options: OPTIONS,
   async run(args, terminal) {
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
     const [url, ...rest] = positionals

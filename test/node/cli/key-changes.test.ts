@@ -12,6 +12,11 @@ let status = 201
 let received: { path: string; body: Record<string, unknown> }[] = []
 async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const text = await readAll(request)
+  // A gate whose directory does not know the key.
+  if (request.method === 'GET') {
+    response.writeHead(404).end(JSON.stringify({ title: 'Unknown', code: 'key-unknown' }))
+    return
+  }
   received.push({ path: request.url ?? '', body: JSON.parse(text) as Record<string, unknown> })
   response.writeHead(status).end(JSON.stringify({ effectiveBy: '2026-11-25T12:00:05.000Z', title: 'No' }))
 }
@@ -75,7 +80,8 @@ describe('portcullis keys change', () => {
     [['change', ID, '--reset', 'all'], /--reset takes/u],
     [['rotate', ID, '--consumer', 'acme'], /--until/u],
     [['rotate', ID, '--consumer', 'acme', '--until', 'soon'], /--until takes/u],
-    [['rotate', ID, '--until', '7d'], /--consumer/u],
+    [['rotate', ID, '--until', '7d', '--plan', 'gold'], /--plan means nothing here/u],
+    [['change', ID, '--name', 'CI'], /the directory does not know/u],
   ])('%j is used wrongly, and nothing is sent', async (args, message) => {
     await expect(run(...args)).rejects.toThrow(message)
     expect(received).toEqual([])

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { keysCommand } from '../../../cli/commands/keys.ts'
 import { newRootKey } from '../../../cli/root-key.ts'
+import { ADMIN_SCOPES } from '../../../src/control/operation.ts'
 import { importedKeyDigests } from '../../../src/credentials/imported-key.ts'
 import { isIssuedKey, parseKey, type ParsedKey } from '../../../src/credentials/key-format.ts'
 import { parseRootSecret, type RootSecret } from '../../../src/credentials/root-secret.ts'
@@ -150,7 +151,7 @@ describe('portcullis keys create', () => {
     expect(key).toMatchObject({
       kind: 'admin',
       consumer: 'admin',
-      scopes: ['revocations:write', 'changes:write', 'credits:write', 'credits:read', 'people:read', 'people:write', 'status:read'],
+      scopes: ADMIN_SCOPES,
     })
     expect(await isIssuedKey(rootOf(ROOT), key)).toBe(true)
     expect(await create('--admin', '--consumer', 'ops', '--scopes', 'status:read')).toMatchObject({

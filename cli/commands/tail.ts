@@ -1,0 +1,108 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Command, Terminal } from '../command.ts'
+import type { Item } from '../gate/gate.ts'
+import { type GateCall, gateCommand } from '../gate/gate-command.ts'
+import { Refused } from '../gate/refused.ts'
+import { type Color, jsonLine, paint, visible } from '../output/text.ts'
+
+const LONGEST_PAUSE_MS = 15_000
+const PAGE = 100
+
+/** `pauseMs`: between two questions while nothing happens. */
+export function createTailCommand(pauseMs: number): Command {
+  return gateCommand({
+    name: 'tail',
+    about: 'Decisions as isolates tell them: some seconds after they are taken, a line each, until Ctrl-C.',
+    actions: [
+      {
+        name: '',
+        takes: ['refused', 'consumer', 'since'],
+        help: 'from now on',
+        run: async (call) => tail(call, pauseMs),
+      },
+    ],
+    options: {
+      refused: { help: 'those alone that were refused' },
+      consumer: { value: 'ID', help: 'of this consumer alone' },
+      since: { value: 'N', help: 'after this sequence, with what is still kept (default: the newest ones first)' },
+    },
+    examples: ['portcullis tail --refused', 'portcullis tail --consumer app_… --json | jq -r .code'],
+  })
+}
+export const tailCommand = createTailCommand(1000)
+
+async function tail(call: GateCall, pauseMs: number): Promise<number> {
+  const signal = call.terminal.untilInterrupted?.() ?? new AbortController().signal
+  let after = call.whole('since')
+  let failures = 0
+  while (!signal.aborted) {
+    try {
+      const { value } = await call.gate.get('decisions', queryOf(call, after), undefined, signal)
+      if (failures > 0) call.terminal.err('connected again')
+      failures = 0
+      const entries = Array.isArray(value['items']) ? (value['items'] as unknown[]).map((one) => Object(one) as Item) : []
+      for (const entry of entries) print(call, entry)
+      const last = sequenceAfter(entries, value['next'], after)
+      const isBehind = entries.length >= PAGE && last !== after
+      after = last
+      if (isBehind) continue
+    } catch (error) {
+      if (signal.aborted) break
+      if (!mayPass(error)) throw error
+      failures += 1
+      if (failures === 1) call.terminal.err(`${(error as Error).message.split('\n')[0]}; trying again`)
+    }
+    await pause(Math.min(LONGEST_PAUSE_MS, pauseMs * 2 ** Math.min(failures, 10)), undefined, { signal }).catch(() => undefined)
+  }
+  return 0
+}
+
+const queryOf = (call: GateCall, after: number | undefined) => ({
+  after,
+  limit: PAGE,
+  consumer: call.text('consumer'),
+  refused: call.flag('refused') ? true : undefined,
+})
+
+/** What the gate says comes next, else after the last line that was seen. */
+function sequenceAfter(entries: readonly Item[], next: unknown, after: number | undefined): number | undefined {
+  const last = entries.at(-1)?.['sequence']
+  if (typeof last === 'number') return last
+  return typeof next === 'string' && /^\d{1,16}$/u.test(next) ? Number(next) : after
+}
+
+/** An outage ends; a key that lacks a scope does not get it. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof Refused) return error.status === 429 || error.status >= 500
+  return error instanceof Error && error.cause !== undefined
+}
+
+function print({ isJson, terminal }: GateCall, entry: Item): void {
+  if (isJson) terminal.out(jsonLine(entry))
+  else terminal.out(lineOf(Object(entry['observation']) as Item, terminal))
+}
+
+function lineOf(seen: Item, terminal: Terminal): string {
+  const text = (name: string): string => (typeof seen[name] === 'string' && seen[name] !== '' ? visible(seen[name]) : '-')
+  const status = typeof seen['status'] === 'number' ? seen['status'] : 0
+  const hasColor = terminal.screen?.hasColor === true
+  const duration = typeof seen['durationMs'] === 'number' ? `${Math.round(seen['durationMs'])} ms` : '-'
+  const place = typeof seen['country'] === 'string' ? `${text('address')} ${text('country')}` : text('address')
+  return [
+    paint(clockOf(seen['at']), 'dim', hasColor),
+    paint(String(status), colorOf(status), hasColor),
+    text('method').padEnd(4),
+    text('route'),
+    text('consumer'),
+    text('credential'),
+    place,
+    duration,
+    status < 400 ? text('code') : paint(text('code'), colorOf(status), hasColor),
+  ].join(' ')
+}
+
+const colorOf = (status: number): Color => (status >= 500 ? 'red' : status >= 400 ? 'yellow' : 'green')
+
+function clockOf(at: unknown): string {
+  return typeof at === 'number' && Math.abs(at) <= 8.64e15 ? new Date(at).toISOString().slice(11, 23) : '-'
+}
