@@ -36,6 +36,9 @@ const openIdProvider = closed({
   kind: v.literal('oidc'),
   ...common,
   issuer: text,
+  tenants: v.optional(
+    v.union([v.literal('any'), v.pipe(v.array(text), v.minLength(1, 'must not be empty'), v.maxLength(256, 'more than 256 tenants'))]),
+  ),
   clientId: text,
   clientAuthentication: v.optional(clientAuthentication),
   scopes: v.optional(v.pipe(v.array(scope), v.maxLength(32, 'more than 32 scopes'))),

@@ -30,6 +30,11 @@ export interface OpenIdProviderConfig extends CommonConfig {
   readonly kind: 'oidc'
   /** Exact issuer; metadata by discovery. https, or http to loopback in `portcullis dev`. */
   readonly issuer: string
+  /**
+   * Ids of the tenants whose people may sign in, where `issuer` is that of many (Entra ID). `any`: all that there are. A person is the
+   * tenant's own issuer and the subject.
+   */
+  readonly tenants?: readonly string[] | 'any'
   readonly clientId: string
   readonly clientAuthentication:
     /** ES256 or Ed25519 (`EdDSA`): derived from the root secret. Its JWK set is at `/.portcullis/oidc/{name}/jwks.json`. */

@@ -64,11 +64,13 @@ function mappingOf(mapping: OpenIdProviderDocument['mapping']): AttributeMapping
 function parseOpenId(name: string, document: OpenIdProviderDocument, place: string, reading: Reading): OpenIdProviderConfig {
   const { issuer, clientId, scopes, resource, pushedAuthorization, dpop, userInfo, idTokenAlgorithm, acrValues, followTokens } = document
   checkUrl(issuer, pointerTo(place, 'issuer'), reading)
+  checkTenants(document, place, reading)
   if (resource !== undefined) checkUrl(resource, pointerTo(place, 'resource'), reading, { query: true })
   return {
     kind: 'oidc',
     ...commonOf(name, document),
     issuer,
+    ...present('tenants', document.tenants),
     clientId,
     clientAuthentication: clientAuthenticationOf(document, place, reading),
     // `openid` is asked for anyhow.
@@ -81,6 +83,33 @@ function parseOpenId(name: string, document: OpenIdProviderDocument, place: stri
     acrValues: acrValues ?? [],
     followTokens: followTokens ?? true,
   }
+}
+
+/** Metadata of Entra ID for many tenants: its issuer is a template, to which tenants are held one by one. */
+const MANY_TENANTS = /^https?:\/\/[^/]+\/(?:common|organizations|consumers)\/v2\.0$/u
+const TENANT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u
+
+function checkTenants({ issuer, tenants, clientAuthentication }: OpenIdProviderDocument, place: string, reading: Reading): void {
+  const { problems } = reading
+  if (isOpen(issuer, reading)) return
+  if (tenants === undefined) {
+    if (MANY_TENANTS.test(issuer) && new URL(issuer).hostname.startsWith('login.microsoftonline.'))
+      problems.error(pointerTo(place, 'issuer'), 'this issuer names no tenant', 'name the tenant in it, or list them: tenants: ["<id>"]')
+    return
+  }
+  if (!MANY_TENANTS.test(issuer))
+    problems.error(pointerTo(place, 'tenants'), 'this issuer is that of one tenant', 'https://login.microsoftonline.com/organizations/v2.0')
+  for (const [index, tenant] of tenants === 'any' ? [] : tenants.entries()) {
+    if (!isOpen(tenant, reading) && !TENANT.test(tenant))
+      problems.error(
+        pointerTo(place, 'tenants', index),
+        'expected the id of a tenant, in lower case',
+        'such as "72f988bf-86f1-41af-91ab-2d7cd011db47"',
+      )
+  }
+  // The audience of our assertion would be the issuer, which is none here.
+  if ((clientAuthentication?.method ?? 'private_key_jwt') === 'private_key_jwt')
+    problems.error(place, 'with tenants the gate authenticates by a secret', 'clientAuthentication: { method: client_secret_post, … }')
 }
 
 type ClientAuthentication = NonNullable<OpenIdProviderDocument['clientAuthentication']>

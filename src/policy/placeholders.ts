@@ -19,6 +19,7 @@ export const MARKED_FIELDS: readonly string[] = [
   ...[
     'issuer',
     'clientId',
+    'tenants/*',
     'resource',
     'clientAuthentication/clientSecret',
     'clientAuthentication/privateKey',

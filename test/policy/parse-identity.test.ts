@@ -59,6 +59,14 @@ const WEB = '/components/securitySchemes/web'
 const ATTACH = '/x-portcullis/origins/main/attachToken'
 const onlyAcme: Change = web({ 'x-portcullis': { kind: 'session', login: ['acme'] } })
 
+const entra = (value: object): Change =>
+  provider('acme', {
+    issuer: 'https://login.microsoftonline.com/organizations/v2.0',
+    tenants: 'any',
+    clientAuthentication: { method: 'client_secret_post', clientSecret: '${SECRET}' }, // oxlint-disable-line no-template-curly-in-string -- a placeholder
+    ...value,
+  })
+
 const ERRORS: readonly (readonly [name: string, change: Change, pointer: string, message: RegExp])[] = [
   ['a kind that is none', provider('acme', { kind: 'ldap' }), `${P}/acme/kind`, /oidc/u],
   ['an unknown field', provider('acme', { clientSecret: 'x' }), `${P}/acme/clientSecret`, /unknown field/u],
@@ -75,6 +83,13 @@ const ERRORS: readonly (readonly [name: string, change: Change, pointer: string,
     `${P}/corp/domains/0`,
     /already/u,
   ],
+  ['an issuer that names no tenant', provider('acme', { issuer: 'https://login.microsoftonline.com/common/v2.0' }), `${P}/acme/issuer`, /names no tenant/u], // prettier-ignore
+  ['tenants of an issuer of one', provider('acme', { tenants: 'any' }), `${P}/acme/tenants`, /that of one tenant/u],
+  ['a tenant by its domain', entra({ tenants: ['contoso.com'] }), `${P}/acme/tenants/0`, /id of a tenant/u],
+  ['a tenant in capitals', entra({ tenants: ['ABCDEF00-1111-4111-8111-111111111111'] }), `${P}/acme/tenants/0`, /lower case/u],
+  ['no tenants', entra({ tenants: [] }), `${P}/acme/tenants`, /empty/u],
+  ['a wildcard', entra({ tenants: ['*'] }), `${P}/acme/tenants/0`, /id of a tenant/u],
+  ['tenants with a derived key', entra({ clientAuthentication: undefined }), `${P}/acme`, /by a secret/u],
   ['a token for nobody', attach({ resource: undefined }), ATTACH, /whom is the token for/u],
   [
     'an exchange for nobody',
@@ -177,6 +192,12 @@ describe('sign-in in a policy', () => {
       }),
     )
     expect(policy.origins[0]?.attachToken).toEqual({ scheme: 'web', exchange })
+  })
+
+  test('OC-5: tenants are those that are listed', () => {
+    const tenants = ['11111111-1111-4111-8111-111111111111']
+    expect(policyOf(entra({ tenants })).identityProviders[0]).toMatchObject({ tenants })
+    expect(policyOf(entra({})).identityProviders[0]).toMatchObject({ tenants: 'any' })
   })
 
   test('secrets stand where a secret is expected, and no value is repeated', () => {

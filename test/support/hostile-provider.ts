@@ -43,6 +43,8 @@ export async function createHostileProvider(options: {
   readonly issuer?: string
 }): Promise<HostileProvider> {
   const issuer = options.issuer ?? 'https://idp.example.net'
+  const at = new URL(issuer)
+  const prefix = at.pathname === '/' ? '' : at.pathname
   const { privateKey, publicKey } = await generateKeyPair(ALGORITHM, { extractable: true })
   // Another one in every test: key sets are shared within a data centre.
   const kid = crypto.randomUUID()
@@ -151,8 +153,9 @@ export async function createHostileProvider(options: {
       return asked
     },
     async fetch(input, init) {
-      const { origin, pathname } = new URL(input)
-      if (origin !== issuer) throw new TypeError(`nobody is at ${origin}`)
+      const { origin, pathname: path } = new URL(input)
+      if (origin !== at.origin || !path.startsWith(prefix)) throw new TypeError(`nobody is at ${input}`)
+      const pathname = path.slice(prefix.length)
       calls.push(`${init?.method ?? 'GET'} ${pathname}`)
       return ways.instead?.[pathname]?.() ?? answer(pathname, init)
     },

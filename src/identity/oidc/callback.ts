@@ -7,6 +7,7 @@ import { redirectUriOf } from './authorization.ts'
 import type { Connection, OpenIdClient } from './client.ts'
 import { faultOf, providerError, ProviderFault } from './fault.ts'
 import { checkIdToken, type IdTokenClaims } from './id-token.ts'
+import { issuerOfIdToken, mayIssue } from './issuers.ts'
 import { keySetContextOf } from './key-set-context.ts'
 import { tokensOf } from './tokens.ts'
 
@@ -29,7 +30,7 @@ export async function finishAuthorization(client: OpenIdClient, transactions: Tr
   if (transaction === undefined || verifier === undefined || nonce === undefined)
     return refuse('sign-in-unknown', 'this browser has not begun this sign-in')
   const connection = await client.connect(now)
-  checkIssuer(answer.get('iss'), connection)
+  checkIssuer(answer.get('iss'), client, connection)
   if ((await transactions.use(transaction, now)) === 'replayed') return refuse('sign-in-replayed', 'the state has been used')
   const setCookies = [await transactions.clear(request, transaction, now)]
   try {
@@ -42,9 +43,37 @@ export async function finishAuthorization(client: OpenIdClient, transactions: Tr
 }
 
 /** Mix-up defence (RFC 9207 §2.4, OC-3), of errors too. */
-function checkIssuer(iss: string | undefined, { metadata }: Connection): void {
+function checkIssuer(iss: string | undefined, { config }: OpenIdClient, { metadata }: Connection): void {
   if (iss === undefined && metadata.authorization_response_iss_parameter_supported !== true) return
-  if (iss !== metadata.issuer) throw new ProviderFault('provider-answer-invalid', 'the answer does not come from the issuer that was asked')
+  if (!mayIssue(config, iss)) throw new ProviderFault('provider-answer-invalid', 'the answer does not come from the issuer that was asked')
+}
+
+/** The code for tokens. Throws `ProviderFault`. */
+async function redeem(
+  { config }: OpenIdClient,
+  connection: Connection,
+  {
+    state,
+    verifier,
+    answer,
+    origin,
+  }: { readonly state: string; readonly verifier: string; readonly answer: ReadonlyMap<string, string>; readonly origin: string },
+): Promise<TokenEndpointResponse> {
+  const url = new URL(redirectUriOf(origin, config.name))
+  // `iss` was compared; openid-client knows the metadata's alone.
+  const parameters = [...answer].map(([key, value]) => [key, key === 'iss' ? connection.metadata.issuer : value])
+  url.search = new URLSearchParams(parameters).toString()
+  try {
+    return await authorizationCodeGrant(
+      connection.configuration,
+      url,
+      { expectedState: state, pkceCodeVerifier: verifier },
+      config.resource === undefined ? {} : { resource: config.resource },
+      connection.proof,
+    )
+  } catch (failure) {
+    throw faultOf(failure)
+  }
 }
 
 async function signInOf(
@@ -58,29 +87,16 @@ async function signInOf(
   if (error !== undefined) throw providerError(error)
   const { config } = client
   const { now } = context
-  const url = new URL(redirectUriOf(context.origin, config.name))
-  url.search = new URLSearchParams([...answer]).toString()
   const maxAge = data['maxAge'] === undefined ? undefined : Number(data['maxAge'])
-  let granted: TokenEndpointResponse
-  try {
-    granted = await authorizationCodeGrant(
-      connection.configuration,
-      url,
-      {
-        expectedState: state,
-        expectedNonce: nonce,
-        pkceCodeVerifier: verifier,
-        idTokenExpected: true,
-      },
-      config.resource === undefined ? {} : { resource: config.resource },
-      connection.proof,
-    )
-  } catch (failure) {
-    throw faultOf(failure)
-  }
-  const tokens = tokensOf(granted, config.dpop === 'always', now)
-  const claims = await checkIdToken(await client.openToken(tokens.idToken ?? '', keySetContextOf(context)), {
-    issuer: config.issuer,
+  const granted = await redeem(client, connection, { state, verifier, answer, origin: context.origin })
+  const tokens = tokensOf(granted, connection.idToken(), { mustBeBound: config.dpop === 'always', now })
+  if (tokens.idToken === undefined) throw new ProviderFault('provider-answer-invalid', 'the answer has no ID token')
+  const signed = await client.openToken(tokens.idToken, keySetContextOf(context))
+  const issuer = issuerOfIdToken(config, signed)
+  if (issuer !== (answer.get('iss') ?? issuer))
+    throw new ProviderFault('provider-answer-invalid', "the token's iss is not that of the answer")
+  const claims = await checkIdToken(signed, {
+    issuer,
     clientId: config.clientId,
     now,
     nonce,
@@ -92,7 +108,7 @@ async function signInOf(
   const { sub, sid, auth_time: at } = claims
   return {
     provider: config.name,
-    issuer: config.issuer,
+    issuer,
     subject: sub,
     ...(config.consumer === undefined ? {} : { consumer: config.consumer }),
     ...attributesOf(client, described),

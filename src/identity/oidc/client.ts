@@ -12,10 +12,12 @@ import { deriveP256 } from '../../credentials/p256-key.ts'
 import type { RootSecret } from '../../credentials/root-secret.ts'
 import type { OpenIdProviderConfig } from '../../policy/identity-providers.ts'
 import { createRemoteJwks, type KeySetContext, type RemoteJwks } from '../../schemes/jwt/remote-jwks.ts'
+import { isRecord } from '../../schemes/jwt/strict-json.ts'
 import { createClientKeys, type ClientKeys } from './client-key.ts'
 import { ProviderFault } from './fault.ts'
 import { CLOCK_TOLERANCE_SECONDS } from './id-token.ts'
-import { createMetadataSource, type ProviderMetadata } from './metadata.ts'
+import { metadataIssuerOf } from './issuers.ts'
+import { createMetadataSource, metadataUrlOf, type ProviderMetadata } from './metadata.ts'
 import { openSignedToken, type SignedToken } from './signed-token.ts'
 import { createTransport, type TransportParts } from './transport.ts'
 
@@ -41,6 +43,8 @@ export interface Connection {
   readonly metadata: ProviderMetadata
   readonly configuration: Configuration
   readonly proof: { readonly DPoP?: DPoPHandle }
+  /** That of the last answer of the token endpoint: openid-client does not see it, since it would judge claims before their signature. */
+  idToken(): string | undefined
 }
 
 /** The one algorithm of our proofs; every provider with DPoP has it (RFC 9449 §5.1, FAPI 2.0 §5.4). */
@@ -49,23 +53,30 @@ const PROOF_ALGORITHM = 'ES256'
 export function createOpenIdClient(config: OpenIdProviderConfig, dependencies: OpenIdDependencies): OpenIdClient {
   const { rootSecret, isLocal, now: clock } = dependencies
   const transport = createTransport(dependencies)
-  const source = createMetadataSource(config.issuer, transport, isLocal)
+  const source = createMetadataSource(config, transport, isLocal)
   const keys = createClientKeys(config, rootSecret)
   const remoteKeys: RemoteJwks = createRemoteJwks(
-    { issuer: config.issuer, audiences: [config.clientId], algorithms: [config.idTokenAlgorithm] },
+    {
+      issuer: metadataIssuerOf(config),
+      audiences: [config.clientId],
+      algorithms: [config.idTokenAlgorithm],
+      ...(config.tenants === undefined ? {} : { metadataUrl: metadataUrlOf(config.issuer) }),
+    },
     dependencies,
   )
   let handle: DPoPHandle | undefined
 
-  async function configurationOf(metadata: ProviderMetadata): Promise<Configuration> {
+  async function configurationOf(metadata: ProviderMetadata, aside: Aside): Promise<Configuration> {
     const client = {
       id_token_signed_response_alg: config.idTokenAlgorithm,
       [clockSkew]: Math.round((clock() - Date.now()) / 1000),
       [clockTolerance]: CLOCK_TOLERANCE_SECONDS,
     }
     const configuration = new Configuration(serverOf(metadata), config.clientId, client, await keys.authentication())
-    configuration[customFetch] = async (url, { body, headers, method }) =>
-      transport(url, { method, headers, ...(body === undefined ? {} : { body: body as BodyInit }) })
+    configuration[customFetch] = async (url, { body, headers, method }) => {
+      const response = await transport(url, { method, headers, ...(body === undefined ? {} : { body: body as BodyInit }) })
+      return url === metadata.token_endpoint ? putIdTokenAside(response, aside) : response
+    }
     // The transport has asked already: without TLS only to loopback, and only in `portcullis dev`.
     if (isLocal) allowInsecureRequests(configuration)
     return configuration
@@ -98,10 +109,35 @@ export function createOpenIdClient(config: OpenIdProviderConfig, dependencies: O
     keys,
     async connect(now) {
       const metadata = await source.load(now)
-      const configuration = await configurationOf(metadata)
-      return { metadata, configuration, proof: await proofOf(metadata, configuration) }
+      const aside: Aside = { idToken: undefined }
+      const configuration = await configurationOf(metadata, aside)
+      return { metadata, configuration, proof: await proofOf(metadata, configuration), idToken: () => aside.idToken }
     },
     openToken: async (token, context) => openSignedToken(token, { algorithm: config.idTokenAlgorithm, keys: remoteKeys, context }),
+  }
+}
+
+interface Aside {
+  idToken: string | undefined
+}
+
+/** What is no such answer is left for openid-client to refuse. */
+async function putIdTokenAside(response: Response, aside: Aside): Promise<Response> {
+  aside.idToken = undefined
+  const text = await response.text()
+  const { status, headers } = response
+  const answer = parseJson(text)
+  if (!isRecord(answer) || typeof answer['id_token'] !== 'string') return new Response(text, { status, headers })
+  const { id_token: idToken, ...others } = answer
+  aside.idToken = idToken
+  return new Response(JSON.stringify(others), { status, headers })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

@@ -36,7 +36,7 @@ function parametersOf(accessToken: string, { audience, resource, scopes = [] }: 
 }
 
 function exchangedOf(granted: TokenEndpointResponse, accessToken: string, target: TokenTarget, now: number): Exchanged {
-  const { accessToken: token, tokenType, expiresAt } = tokensOf(granted, false, now)
+  const { accessToken: token, tokenType, expiresAt } = tokensOf(granted, undefined, { mustBeBound: false, now })
   if (granted['issued_token_type'] !== ACCESS_TOKEN) throw invalid('issued_token_type is not that of an access token')
   // `N_A`, a token that is none to call with (RFC 8693 §2.2.1), and one that is bound to a key of ours.
   if (tokenType !== 'bearer' || granted.token_type !== 'bearer') throw invalid('token_type is not Bearer')

@@ -32,12 +32,8 @@ export class UncheckedAnswer extends ProviderFault {
   }
 }
 
-/** Of openid-client: what was read does not belong to this client, person or time. */
-const COMPARISONS: ReadonlySet<string | undefined> = new Set([
-  'OAUTH_JWT_CLAIM_COMPARISON_FAILED',
-  'OAUTH_JWT_TIMESTAMP_CHECK_FAILED',
-  'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED',
-])
+/** Of openid-client: UserInfo is about somebody else. */
+const COMPARISON = 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
 
 /** What OAuth and OpenID Connect errors mean to who signs in (RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6). */
 const MEANINGS: ReadonlyMap<string, FaultCode> = new Map([
@@ -74,5 +70,5 @@ function clientFault(error: ClientError): ProviderFault {
   // The library's messages name the rule that was broken; its causes hold the content.
   const { cause } = error
   const message = cause instanceof Error ? cause.message : error.message
-  return COMPARISONS.has(error.code) ? new ProviderFault('provider-answer-invalid', message) : new UncheckedAnswer(message)
+  return error.code === COMPARISON ? new ProviderFault('provider-answer-invalid', message) : new UncheckedAnswer(message)
 }

@@ -1,6 +1,8 @@
+import type { OpenIdProviderConfig } from '../../policy/identity-providers.ts'
 import { freshnessOf } from '../../schemes/jwt/freshness.ts'
 import { isRecord } from '../../schemes/jwt/strict-json.ts'
 import { ProviderFault } from './fault.ts'
+import { metadataIssuerOf } from './issuers.ts'
 import { isProviderUrl, type Transport } from './transport.ts'
 
 /** What of a provider's metadata is used (OpenID Connect Discovery §3, RFC 8414 §2). Every URL may be asked. */
@@ -30,8 +32,13 @@ const COOLDOWN_MS = 5000
 const STALE_IF_ERROR_MS = 3_600_000
 
 /** Holds values, never a promise: first sign-ins at once may each ask. */
-export function createMetadataSource(issuer: string, transport: Transport, isLocal: boolean): MetadataSource {
-  const url = `${issuer.replace(/\/$/u, '')}/.well-known/openid-configuration`
+export function createMetadataSource(
+  config: Pick<OpenIdProviderConfig, 'issuer' | 'tenants'>,
+  transport: Transport,
+  isLocal: boolean,
+): MetadataSource {
+  const url = metadataUrlOf(config.issuer)
+  const issuer = metadataIssuerOf(config)
   let held: { readonly metadata: ProviderMetadata; readonly freshUntil: number } | undefined
   let failed: { readonly fault: ProviderFault; readonly at: number } | undefined
 
@@ -63,6 +70,8 @@ export function createMetadataSource(issuer: string, transport: Transport, isLoc
     },
   }
 }
+
+export const metadataUrlOf = (issuer: string): string => `${issuer.replace(/\/$/u, '')}/.well-known/openid-configuration`
 
 function metadataOf(text: string, issuer: string, isLocal: boolean): ProviderMetadata {
   const document = parse(text)

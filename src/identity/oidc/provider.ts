@@ -8,6 +8,7 @@ import { beginAuthorization } from './authorization.ts'
 import { finishAuthorization } from './callback.ts'
 import { createOpenIdClient, type OpenIdClient, type OpenIdDependencies } from './client.ts'
 import { ProviderFault, UncheckedAnswer } from './fault.ts'
+import { issuerOf, mayIssue } from './issuers.ts'
 import { keySetContextOf } from './key-set-context.ts'
 import { checkLogoutToken } from './logout-token.ts'
 
@@ -90,8 +91,9 @@ async function backChannel(client: OpenIdClient, context: IdentityContext): Prom
   if (token === undefined || tokens.length > 1) return answer(logoutError(400, 'invalid_request', 'one logout_token is needed'))
   try {
     const signed = await client.openToken(token, keySetContextOf(context))
+    const issuer = issuerOf(config, signed)
     const { subject, providerSession, id, expiresAt } = checkLogoutToken(signed, {
-      issuer: config.issuer,
+      issuer,
       clientId: config.clientId,
       now: context.now,
     })
@@ -99,7 +101,7 @@ async function backChannel(client: OpenIdClient, context: IdentityContext): Prom
       status: 'signed_out',
       once: { scope: `logout-token:${config.name}`, id, expiresAt },
       named: {
-        issuer: config.issuer,
+        issuer,
         ...(subject === undefined ? {} : { subject }),
         ...(providerSession === undefined ? {} : { providerSession }),
       },
@@ -115,12 +117,13 @@ async function backChannel(client: OpenIdClient, context: IdentityContext): Prom
 }
 
 /** OC-12: in a frame of the provider's page, where our cookies do not come along: the session is found by the two names. */
-async function frontChannel({ issuer, name }: OpenIdProviderConfig, { request }: IdentityContext): Promise<ProviderOutcome> {
+async function frontChannel(config: OpenIdProviderConfig, { request }: IdentityContext): Promise<ProviderOutcome> {
   const { searchParams } = new URL(request.url)
   const [issuers, sessions] = [searchParams.getAll('iss'), searchParams.getAll('sid')]
+  const [issuer] = issuers
   const [providerSession = ''] = sessions
-  if (issuers.length !== 1 || issuers[0] !== issuer || sessions.length !== 1 || !/^[\x20-\x7e]{1,255}$/u.test(providerSession))
-    return { status: 'refused', code: 'request-malformed', detail: `front-channel logout of ${name} without its iss and a sid` }
+  if (issuers.length !== 1 || !mayIssue(config, issuer) || sessions.length !== 1 || !/^[\x20-\x7e]{1,255}$/u.test(providerSession))
+    return { status: 'refused', code: 'request-malformed', detail: `front-channel logout of ${config.name} without its iss and a sid` }
   const headers = {
     'cache-control': 'no-store',
     'content-type': 'text/html; charset=utf-8',

@@ -1,6 +1,7 @@
 import { refreshTokenGrant, ResponseBodyError, tokenRevocation, type TokenEndpointResponse } from 'openid-client'
 import type { IdentityProviderConfig } from '../../policy/identity-providers.ts'
 import { parseCompact } from '../../schemes/jwt/compact.ts'
+import type { KeySetContext } from '../../schemes/jwt/remote-jwks.ts'
 import type { DeferredTask } from '../../schemes/authenticator.ts'
 import type { ProviderTokens, Refreshed, SignIn, TokenRefresher } from '../../sessions/session.ts'
 import { attributesOf, describePerson } from './callback.ts'
@@ -8,7 +9,9 @@ import { createOpenIdClient, type Connection, type OpenIdClient, type OpenIdDepe
 import { exchangeAt } from './exchange.ts'
 import { faultOf, ProviderFault, UncheckedAnswer } from './fault.ts'
 import { checkIdToken } from './id-token.ts'
+import { issuerOfIdToken, mayIssue } from './issuers.ts'
 import { keySetContextOf } from './key-set-context.ts'
+import type { SignedToken } from './signed-token.ts'
 import { tokensOf } from './tokens.ts'
 
 /** For the object that keeps a session: it asks for one refresh at a time. */
@@ -67,7 +70,7 @@ async function refreshAt(
   now: number,
 ): Promise<Refreshed> {
   const { config } = client
-  if (issuer !== config.issuer) return { status: 'ended' }
+  if (!mayIssue(config, issuer)) return { status: 'ended' }
   let connection: Connection
   try {
     connection = await client.connect(now)
@@ -87,12 +90,14 @@ async function refreshAt(
   } catch (error) {
     throw faultOf(error)
   }
-  const renewed = { ...kept(tokens), ...tokensOf(granted, tokens.tokenType === 'dpop', now) }
-  if (granted.id_token === undefined) return { status: 'refreshed', tokens: renewed }
+  const renewed = { ...kept(tokens), ...tokensOf(granted, connection.idToken(), { mustBeBound: tokens.tokenType === 'dpop', now }) }
+  const idToken = connection.idToken()
+  if (idToken === undefined) return { status: 'refreshed', tokens: renewed }
   const signIn = await personOf(client, connection, {
-    idToken: granted.id_token,
+    idToken,
     accessToken: renewed.accessToken,
     former: tokens.idToken,
+    issuer,
     subject,
     now,
   })
@@ -111,6 +116,16 @@ function kept({ refreshToken, idToken, scope }: ProviderTokens): Partial<Provide
   }
 }
 
+/** What cannot be verified, however it may look, says nothing: neither who somebody is nor that they are out. */
+async function openedOrNothing(client: OpenIdClient, token: string, context: KeySetContext): Promise<SignedToken | undefined> {
+  try {
+    return await client.openToken(token, context)
+  } catch (error) {
+    if (error instanceof ProviderFault) return undefined
+    throw error
+  }
+}
+
 /** OC-8: the same issuer, audience, person and time of sign-in. `undefined`: its key, or UserInfo, could not be had. */
 async function personOf(
   client: OpenIdClient,
@@ -119,17 +134,20 @@ async function personOf(
     readonly idToken: string
     readonly accessToken: string
     readonly former: string | undefined
+    readonly issuer: string
     readonly subject: string
     readonly now: number
   },
 ): Promise<Pick<SignIn, 'claims' | 'groups' | 'scopes'> | undefined> {
   const { config } = client
-  const { idToken, accessToken, former, subject, now } = asked
+  const { idToken, accessToken, former, issuer, subject, now } = asked
   const deferred: DeferredTask[] = []
   const context = keySetContextOf({ origin: new URL(config.issuer).origin, now, defer: (task) => deferred.push(task) })
   try {
-    const signed = await client.openToken(idToken, context)
-    const claims = await checkIdToken(signed, { issuer: config.issuer, clientId: config.clientId, now, subject, accessToken })
+    const signed = await openedOrNothing(client, idToken, context)
+    if (signed === undefined) return undefined
+    const claims = await checkIdToken(signed, { issuer, clientId: config.clientId, now, subject, accessToken })
+    issuerOfIdToken(config, signed)
     const before = former === undefined ? undefined : parseCompact(former)?.claims['auth_time']
     if (before !== undefined && claims['auth_time'] !== undefined && claims['auth_time'] !== before)
       throw new ProviderFault('provider-answer-invalid', "the token's auth_time is not that of the sign-in")

@@ -8,7 +8,10 @@ import { ProviderFault, UncheckedAnswer } from './fault.ts'
 export const MAX_TOKEN_LENGTH = 32_768
 
 /** A token by the provider whose signature holds. Its claims are still to be judged. */
-export type SignedToken = Pick<CompactJwt, 'header' | 'claims'>
+export type SignedToken = Pick<CompactJwt, 'header' | 'claims'> & {
+  /** Whose tokens the key signs, where the key set says so. */
+  readonly keyIssuer?: string
+}
 
 /**
  * Verifies with the provider's keys, by the one algorithm that was registered (OC-5): never `none`, never an HMAC. Throws
@@ -18,8 +21,7 @@ export async function openSignedToken(
   token: string,
   { algorithm: name, keys, context }: { readonly algorithm: string; readonly keys: RemoteJwks; readonly context: KeySetContext },
 ): Promise<SignedToken> {
-  const jwt = token.length > MAX_TOKEN_LENGTH ? undefined : parseCompact(token)
-  if (jwt === undefined) throw invalid('is no JWT')
+  const jwt = read(token)
   const { header, claims } = jwt
   const algorithm = signatureAlgorithm(name)
   if (algorithm === undefined || typeof header['alg'] !== 'string' || signatureAlgorithm(header['alg']) !== algorithm)
@@ -32,15 +34,27 @@ export async function openSignedToken(
     (await holdsBy(jwt, chooseKey(seen, kid, algorithm), kid)) ??
     (await holdsBy(jwt, chooseKey(loaded(await keys.reload(context, seen)), kid, algorithm), kid))
   if (holds === undefined) throw new UncheckedAnswer('the token is signed by a key that the provider does not publish for it')
-  if (!holds) throw invalid('has a signature that does not hold')
-  return { header, claims }
+  if (!holds.isGood) throw invalid('has a signature that does not hold')
+  return { header, claims, ...(holds.issuer === undefined ? {} : { keyIssuer: holds.issuer }) }
+}
+
+function read(token: string): CompactJwt {
+  if (token.split('.', 6).length === 5) throw invalid('is encrypted, which the gate does not read: register the client without it')
+  const jwt = token.length > MAX_TOKEN_LENGTH ? undefined : parseCompact(token)
+  if (jwt === undefined) throw invalid('is no JWT')
+  return jwt
 }
 
 /** `undefined`: no key that is known is said to be the one. Without a key id, none is when the signature does not hold. */
-async function holdsBy({ signature, signed }: CompactJwt, choice: KeyChoice, kid: string | undefined): Promise<boolean | undefined> {
+async function holdsBy(
+  { signature, signed }: CompactJwt,
+  choice: KeyChoice,
+  kid: string | undefined,
+): Promise<{ readonly isGood: boolean; readonly issuer?: string | undefined } | undefined> {
   if (choice.status === 'misused') throw invalid('is signed by a key that is for another algorithm')
   if (choice.status !== 'chosen') return undefined
-  return (await choice.verify(signature, signed)) || (kid === undefined ? undefined : false)
+  const isGood = await choice.verify(signature, signed)
+  return isGood || kid !== undefined ? { isGood, issuer: choice.issuer } : undefined
 }
 
 function loaded(answer: KeySetAnswer) {

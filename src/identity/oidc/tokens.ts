@@ -5,9 +5,13 @@ import { ProviderFault } from './fault.ts'
 /** Longest access or refresh token that a session keeps, in characters. */
 const MAX_TOKEN = 16_384
 
-/** What a token endpoint granted, to be kept. Throws `ProviderFault` where it is not what was asked for. */
-export function tokensOf(answer: TokenEndpointResponse, mustBeBound: boolean, now: number): ProviderTokens {
-  const { access_token: accessToken, refresh_token: refreshToken, id_token: idToken, expires_in: seconds, scope } = answer
+/** What a token endpoint granted, to be kept; `idToken` unproven. Throws `ProviderFault` where it is not what was asked for. */
+export function tokensOf(
+  answer: TokenEndpointResponse,
+  idToken: string | undefined,
+  { mustBeBound, now }: { readonly mustBeBound: boolean; readonly now: number },
+): ProviderTokens {
+  const { access_token: accessToken, refresh_token: refreshToken, expires_in: seconds, scope } = answer
   const isBound = answer.token_type === 'dpop'
   if (mustBeBound && !isBound) throw new ProviderFault('provider-answer-invalid', 'the access token is not bound to our key')
   if (accessToken.length > MAX_TOKEN || (refreshToken ?? '').length > MAX_TOKEN)

@@ -5,6 +5,8 @@ import { isRecord } from './strict-json.ts'
 /** A public key of one issuer. */
 export interface VerificationKey {
   readonly kid?: string
+  /** Whose tokens it signs, where a set is that of many issuers and says so (Entra ID). */
+  readonly issuer?: string
   /** `undefined`: the key is not for this algorithm (RFC 7517 §4.2 to §4.4, RFC 8725 §3.1). */
   verifier(algorithm: SignatureAlgorithm): Verifier | undefined
 }
@@ -16,7 +18,7 @@ export interface KeySet {
 }
 
 export type KeyChoice =
-  | { readonly status: 'chosen'; readonly verify: Verifier }
+  | { readonly status: 'chosen'; readonly verify: Verifier; readonly issuer?: string }
   /** Perhaps the issuer has a newer set. */
   | { readonly status: 'unknown' }
   /** The named key is not for this algorithm. */
@@ -48,13 +50,18 @@ export function parseKeySet(text: string): KeySet | undefined {
 /** By `kid` where the token names one, else the only key that fits (RFC 7515 §6). */
 export function chooseKey({ keys }: KeySet, kid: string | undefined, algorithm: SignatureAlgorithm): KeyChoice {
   const named = kid === undefined ? keys : keys.filter((key) => key.kid === kid)
-  const [verify, ...others] = named.map((key) => key.verifier(algorithm)).filter((verifier) => verifier !== undefined)
-  if (verify === undefined) return { status: kid === undefined || named.length === 0 ? 'unknown' : 'misused' }
-  return others.length === 0 ? { status: 'chosen', verify } : { status: 'undecided' }
+  const [chosen, ...others] = named.flatMap((key) => {
+    const verify = key.verifier(algorithm)
+    return verify === undefined ? [] : [{ key, verify }]
+  })
+  if (chosen === undefined) return { status: kid === undefined || named.length === 0 ? 'unknown' : 'misused' }
+  return others.length === 0
+    ? { status: 'chosen', verify: chosen.verify, ...(chosen.key.issuer === undefined ? {} : { issuer: chosen.key.issuer }) }
+    : { status: 'undecided' }
 }
 
 function keyOf(jwk: Readonly<Record<string, unknown>>): VerificationKey | undefined {
-  const { kty, kid, alg, crv } = jwk
+  const { kty, alg, crv } = jwk
   if ((kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') || !isPublicForSignatures(jwk)) return undefined
   const material = Object.fromEntries(MEMBERS[kty].map((member) => [member, jwk[member]]))
   if (!Object.values(material).every((value) => typeof value === 'string')) return undefined
@@ -64,12 +71,16 @@ function keyOf(jwk: Readonly<Record<string, unknown>>): VerificationKey | undefi
   const verifierOf = importingOnce({ kty, ...material }, rsaBytes)
   const curve = kty === 'RSA' ? undefined : crv
   return {
-    ...(typeof kid === 'string' ? { kid } : {}),
+    ...namesOf(jwk),
     verifier(algorithm) {
       const isFor = algorithm.kty === kty && algorithm.crv === curve && (only === undefined || only.name === algorithm.name)
       return isFor ? verifierOf(algorithm) : undefined
     },
   }
+}
+
+function namesOf({ kid, issuer }: Readonly<Record<string, unknown>>): Pick<VerificationKey, 'kid' | 'issuer'> {
+  return { ...(typeof kid === 'string' ? { kid } : {}), ...(typeof issuer === 'string' ? { issuer } : {}) }
 }
 
 /** RFC 7517 §4.2, §4.3; a key with a secret member is nobody's public key (JW-9). */

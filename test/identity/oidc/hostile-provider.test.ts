@@ -81,8 +81,8 @@ const CASES: readonly Case[] = [
   { does: 'JW-4: has a critical extension', ways: header({ crit: ['b64'], b64: true }), ...invalid, detail: /crit/u },
   { does: 'names a member twice', ways: { idToken: (jwt) => { const [head = '', body = '', signature = ''] = jwt.split('.'); return `${head}.${base64Url(new TextEncoder().encode(atob(body.replaceAll('-', '+').replaceAll('_', '/')).replace('{', '{"sub":"admin",')))}.${signature}` } }, ...invalid, detail: /no JWT|parsing/u },
   { does: 'is no JWT', ways: token({ id_token: 'nothing' }), ...invalid, detail: /JWT/u },
-  { does: 'is missing', ways: token({ id_token: undefined }), ...invalid, detail: /id_token/u },
-  { does: 'is encrypted', ways: token({ id_token: 'a.b.c.d.e' }), ...invalid, detail: /./u },
+  { does: 'is missing', ways: token({ id_token: undefined }), ...invalid, detail: /no ID token/u },
+  { does: 'is encrypted', ways: token({ id_token: 'a.b.c.d.e' }), ...invalid, detail: /encrypted/u },
   { does: 'has more groups than a session keeps', ways: claims({ groups: Array.from({ length: 501 }, (_, index) => `g${index}`) }), ...invalid, detail: /500 groups/u },
   { does: 'has more to say than a session keeps', ways: claims({ name: 'x'.repeat(9000) }), ...invalid, detail: /8192/u },
   // Step-up.

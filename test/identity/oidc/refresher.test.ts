@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createTokenRefresher } from '../../../src/identity/oidc/refresher.ts'
 import type { OpenIdProviderConfig } from '../../../src/policy/identity-providers.ts'
-import { createHostileProvider, SUBJECT, type Ways } from '../../support/hostile-provider.ts'
+import { base64Url, createHostileProvider, SUBJECT, type Ways } from '../../support/hostile-provider.ts'
 import { CLIENT_ID, providerConfig, TEST_ROOT } from '../../support/identity.ts'
 
 const NOW = 1_800_000_000_000
@@ -30,6 +30,9 @@ async function startRefresher(changes: Partial<OpenIdProviderConfig> = {}) {
 
 /** A second key that would do as well. */
 const twice: NonNullable<Ways['jwks']> = ({ keys }) => ({ keys: keys.flatMap((key) => [key, { ...key, kid: 'other' }]) })
+
+const unsecured = (claims: object): string =>
+  [{ alg: 'none' }, claims].map((part) => base64Url(new TextEncoder().encode(JSON.stringify(part)))).join('.')
 
 describe('a refresh at the provider', () => {
   test('OC-8: gives new tokens and what the person may do now', async () => {
@@ -71,7 +74,6 @@ describe('a refresh at the provider', () => {
     ['OC-8: another time of sign-in', { claims: (claims) => ({ ...claims, auth_time: seconds }) }],
     ['OC-5: another access token', { claims: (claims) => ({ ...claims, at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' }) }],
     ['OC-5: an expired token', { claims: (claims) => ({ ...claims, exp: seconds - 60 }) }],
-    ['OC-5: a signature that does not hold', { idToken: (jwt) => `${jwt.slice(0, -6)}AAAAAA` }],
     ['invalid_grant', { instead: { '/token': () => Response.json({ error: 'invalid_grant' }, { status: 400 }) } }],
   ])('%s ends the session', async (_, ways) => {
     const { provider, refresh } = await startRefresher()
@@ -125,11 +127,19 @@ describe('a refresh at the provider', () => {
     expect(await refreshAt(NOW + 30_000)).toMatchObject({ status: 'refreshed', signIn: { groups: ['staff'] } })
     expect(provider.calls.filter((call) => call === 'GET /jwks')).toHaveLength(2)
     provider.ways.idToken = (jwt) => `${jwt.slice(0, -6)}AAAAAA`
-    expect(await refreshAt(NOW + 30_001)).toEqual({ status: 'ended' })
+    expect(await refreshAt(NOW + 30_001)).not.toHaveProperty('signIn')
     expect(await refresher.refresh('gone', tokens, { issuer: provider.issuer, subject: SUBJECT }, NOW)).toEqual({ status: 'ended' })
   })
 
   test.each<[string, Ways]>([
+    ['OC-5: a signature that does not hold', { idToken: (jwt) => `${jwt.slice(0, -6)}AAAAAA` }],
+    ...['iss', 'aud', 'sub', 'exp'].map((claim): [string, Ways] => [
+      `OC-8: another ${claim} under a signature that does not hold`,
+      { claims: (claims) => ({ ...claims, [claim]: claim === 'exp' ? 1 : 'evil' }), idToken: (jwt) => `${jwt.slice(0, -6)}AAAAAA` },
+    ]),
+    ['OC-5: somebody else without a signature', { idToken: (jwt) => `${unsecured({ sub: 'evil' })}.${jwt.split('.')[2]}` }],
+    ['OC-5: an encrypted ID token', { idToken: () => 'a.b.c.d.e' }],
+    ['OC-5: what is no JWT', { idToken: () => 'token' }],
     ['OC-5: a key that is not published', { header: () => ({ kid: 'unknown' }) }],
     [
       'OC-5: a signature without a key id that does not hold by the only key',
