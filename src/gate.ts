@@ -4,7 +4,9 @@ import { createPolicyDirectory } from './directory/policy-directory.ts'
 import { readEnvironment } from './environment.ts'
 import { createGateway, type GatewayParts } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
+import { createEvents, type Events } from './insight/events.ts'
 import { sinkOf } from './insight/insight-calls.ts'
+import { createQuotaWatch } from './insight/quota-watch.ts'
 import type { InsightSink } from './insight/sink.ts'
 import { createLedgerLimiter } from './limits/ledger-calls.ts'
 import { createObserver } from './observer.ts'
@@ -28,6 +30,8 @@ export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations'
   readonly sessions?: Sessions & SessionLookup
   /** Absent where the clock is the test's: nobody is told of requests. */
   readonly insight?: InsightSink
+  /** The same of what happened to quotas. */
+  readonly emit?: Events['emit']
 }
 
 const OWN_PATHS = /^https?:\/\/[^/?#]+\/\.(?:portcullis|well-known\/portcullis)(?:\/|$|\?)/iu
@@ -85,9 +89,14 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
   const assertions = createAssertionSigner(rootSecret, gatewayName)
   const linked = linkPolicy(policy, dependencies)
   const wait = overrides.wait ?? (async (milliseconds: number) => scheduler.wait(milliseconds))
-  const sink = overrides.insight ?? (overrides.now === undefined ? sinkOf(bindings, { now, wait, log: overrides.log }) : undefined)
+  const sink =
+    overrides.insight ??
+    (overrides.now === undefined ? sinkOf(bindings, { now, wait, log: overrides.log, abuse: policy.abuse }) : undefined)
+  const emit =
+    overrides.emit ?? (overrides.now === undefined && bindings.EVENTS !== undefined ? createEvents(bindings.EVENTS).emit : undefined)
   const gateway = createGateway({
     linked,
+    quotas: emit === undefined ? undefined : createQuotaWatch(emit),
     observe: sink === undefined ? undefined : createObserver({ linked, rootSecret, sink, now }),
     directory,
     limiter,

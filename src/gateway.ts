@@ -1,5 +1,6 @@
 import { canonicalize, type CanonicalUrl } from './http/canonical-url.ts'
 import { preflightMethodOf, preflightResponse, shareResponse } from './http/cors.ts'
+import type { QuotaWatch } from './insight/quota-watch.ts'
 import type { Admission, Limiter } from './limits/limiter.ts'
 import { rateLimitFields } from './limits/rate-limit-fields.ts'
 import { chargesOf } from './limits/subject.ts'
@@ -28,6 +29,8 @@ export interface GatewayParts extends Pick<ShieldParts, 'isLocal' | 'wait'> {
   readonly assertions: AssertionSigner
   /** Absent: nobody is told of requests. */
   readonly observe?: Passage['observe']
+  /** Absent: nobody is told of quotas. */
+  readonly quotas?: QuotaWatch | undefined
   /** Absent where nobody signs in. */
   readonly sessions?: SessionLookup | undefined
   /** Authorities answered besides the policy's hosts: the listeners of `portcullis dev`. */
@@ -62,11 +65,18 @@ export function createGateway(parts: GatewayParts): Gateway {
   const router = createRouter(policy.routes)
   const hosts = new Set([...policy.hosts, ...parts.localAuthorities])
 
+  /** What its sender did before comes first, and how it ended is noted. */
+  async function passShield(passage: Passage): Promise<Outcome> {
+    let refusal = shield.refuse(passage, revocations)
+    if (refusal instanceof Promise) refusal = await refusal
+    const outcome: Outcome = refusal === undefined ? await pass(passage) : { refusal }
+    shield.note(passage, outcome)
+    return outcome
+  }
+
   /** The data path, from the raw target to the origin's answer. */
   async function pass(passage: Passage): Promise<Outcome> {
     const { request } = passage
-    const blocked = shield.refuse(passage, revocations.held?.())
-    if (blocked !== undefined) return { refusal: blocked }
     const canonical = canonicalize(request.url)
     if (canonical.status === 'refused') return { refusal: { at: 'target', fault: canonical.fault } }
     const target = canonical.url
@@ -134,6 +144,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     } catch (error) {
       return { refusal: { at: 'dependency', dependency: 'limits', detail: messageOf(error) } }
     }
+    parts.quotas?.note(charges, admission, caller.consumer, context.now, (task) => context.defer(task))
     if (admission.status === 'refused') return { refusal: { at: 'limit', admission } }
     const { release } = admission
     const sending = async (): Promise<Outcome> => send(passage, linkedRoute, caller, context, address, admission)
@@ -208,12 +219,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   return {
     async handle(request, lifetime) {
       const passage = begin(request, request.headers.get('cf-connecting-ip') ?? undefined, parts.observe)
-      const noted = async (): Promise<Outcome> => {
-        const outcome = await pass(passage)
-        shield.note(passage, outcome)
-        return outcome
-      }
-      const answering = settle(passage, noted, parts.log)
+      const answering = settle(passage, async () => passShield(passage), parts.log)
       // At once: a client that leaves before its answer takes neither the record nor a refund with it.
       lifetime.waitUntil(answering.then(async () => runDeferred(passage.deferred, parts.log)))
       const response = await answering

@@ -8,7 +8,7 @@ import type { Decision, EvaluateContext } from './policy/evaluate.ts'
 import type { LinkedPolicy } from './policy/link.ts'
 import { createPresentedDigest } from './presented.ts'
 import { clientName, restrictedName, type FoundRestriction } from './revocation/restrictions.ts'
-import type { HeldSnapshot, RevocationSnapshot } from './revocation/revocations.ts'
+import type { Revocations, RevocationSnapshot } from './revocation/revocations.ts'
 
 /** What is slowed down waits this long, at most so many at a time in one isolate; more are limited. */
 const SLOW_MS = 1000
@@ -21,8 +21,11 @@ const LONGEST_RETRY_SECONDS = 60
 
 /** What stops or slows a request for what its sender did before. In the memory of one isolate; costs comparisons while nobody did anything. */
 export interface Shield {
-  /** Before its target is read and anything verified: as far as is held. */
-  refuse(passage: Passage, held: HeldSnapshot | undefined): Refusal | undefined
+  /**
+   * Before its target is read and anything verified: as far as is held. What an old copy says of a restriction is asked again: it may
+   * have been lifted.
+   */
+  refuse(passage: Passage, revocations: Revocations): Refusal | undefined | Promise<Refusal | undefined>
   /** Before it is said what was decided: as of the snapshot that it was decided by. */
   restrict(
     passage: Passage,
@@ -88,12 +91,13 @@ export function createShield({ linked, isLocal, wait }: ShieldParts): Shield {
   }
 
   return {
-    refuse(passage, held) {
+    refuse(passage, revocations) {
       const { address, now } = passage
+      const held = revocations.held?.()
       const reason = address === undefined ? undefined : held?.findAddress(address, now)
       if (reason !== undefined) return { at: 'address', detail: reason }
       const found = held?.findRestriction(() => namesOfRequest(passage), now)
-      if (found?.answer === 'close' || found?.answer === 'block') return stopped(found, now)
+      if (found !== undefined && isStop(found)) return stillStopped(passage, found, revocations)
       const seconds = address === undefined ? undefined : budget?.waits(address, () => digestOf(passage.request), now)
       return seconds === undefined ? undefined : { at: 'failures', retryAfterSeconds: seconds }
     },
@@ -119,6 +123,25 @@ export function createShield({ linked, isLocal, wait }: ShieldParts): Shield {
 }
 
 const abnormal = (milliseconds: number): Refusal => ({ at: 'abnormal', retryAfterSeconds: Math.max(1, Math.ceil(milliseconds / 1000)) })
+
+const isStop = ({ answer }: FoundRestriction): boolean => answer === 'close' || answer === 'block'
+
+/** While the feed cannot be read, what is held counts. */
+function stillStopped(
+  passage: Passage,
+  held: FoundRestriction,
+  revocations: Revocations,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  const { now, request, deferred } = passage
+  const names = (): readonly string[] => namesOfRequest(passage)
+  const refusalOf = (found: FoundRestriction | undefined): Refusal | undefined =>
+    found !== undefined && isStop(found) ? stopped(found, now) : undefined
+  const ask = async (): Promise<Refusal | undefined> => {
+    const snapshot = await revocations.snapshot(now, (task) => deferred.push(task), new URL(request.url).host)
+    return refusalOf(await snapshot.findRestriction(names, now))
+  }
+  return ask().catch(() => refusalOf(held))
+}
 
 function stopped({ answer, name, until, cause }: FoundRestriction, now: number): Refusal {
   if (name.startsWith('address:')) return { at: 'address', detail: cause }

@@ -1,6 +1,7 @@
 import { restrictedName, RESTRICTIONS } from '../revocation/restrictions.ts'
 import type { AutomaticAnswer } from './abuse/answer.ts'
 import { isLearnt, type KnownCredential } from './abuse/detector.ts'
+import { settled } from './abuse/place-watch.ts'
 import type { Finding } from './abuse/traffic.ts'
 import type { GateEventType } from './gate-event.ts'
 import type { Anomaly, Baseline } from './insight.ts'
@@ -73,9 +74,9 @@ export function baselineOf(known: KnownCredential, at: number): Baseline {
     requests,
     firstAt,
     isLearning: !isLearnt(known, at),
-    countries: namesOf(place.countries),
-    networks: namesOf(place.networks),
-    clients: namesOf(place.clients),
+    countries: namesOf(settled(place.countries)),
+    networks: namesOf(settled(place.networks)),
+    clients: namesOf(settled(place.clients)),
     routes: use.routes.known,
     hourly: use.rate.hourly.map((perHour) => Math.max(0, perHour) / 120),
   }

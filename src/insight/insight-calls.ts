@@ -28,16 +28,17 @@ export function sinkOf(
   }
 }
 
-/** What the detector found, from a Worker. Rejects where the object does not answer. */
-export function createAnomalies(
-  namespace: Bindings['INSIGHT'],
-): Pick<Insight, 'anomalies' | 'anomaly' | 'accept' | 'answered' | 'baseline'> {
+/** The insight object, from a Worker. */
+export function createInsight(namespace: Bindings['INSIGHT']): Insight {
   const object = () => namespace.getByName(INSIGHT_NAME)
   return {
-    anomalies: async (asked) => object().anomalies(asked),
-    anomaly: async (id) => object().anomaly(id),
-    accept: async (id) => object().accept(id),
-    answered: async (id, answer, until) => object().answered(id, answer, until),
-    baseline: async (credential) => object().baseline(credential),
+    usage: async (asked) => callObject(async () => object().usage(asked)),
+    tail: async (asked) => callObject(async () => object().newest(asked)),
+    lastUsed: async (credentials) => callObject(async () => object().lastUsed(credentials)),
+    anomalies: async (asked) => callObject(async () => object().anomalies(asked)),
+    anomaly: async (id) => callObject(async () => object().anomaly(id)),
+    accept: async (id) => callObject(async () => object().accept(id)),
+    answered: async (id, answer, until) => callObject(async () => object().answered(id, answer, until)),
+    baseline: async (credential) => callObject(async () => object().baseline(credential)),
   }
 }

@@ -138,10 +138,9 @@ describe('createWatch()', () => {
   test('a kind of client without a TLS fingerprint is recorded alone: others have the same User-Agent', async () =>
     inStorage(async (world) => {
       const watch = world.open()
-      const { tls: _, ...bare } = HOME
-      const spread = guesses(NOW, 60).map((one, index) => {
-        const { tls: __, ...rest } = one
-        return { ...rest, ...bare, address: `203.0.${index}.1` }
+      const spread = Array.from({ length: 60 }, (_, index) => {
+        const { tls: _tls, ...bare } = observed(NOW + index * 100, { presented: `p-${index}`, status: 401, code: 'credential-rejected' })
+        return Object.assign(bare, { address: `203.0.${index}.1` })
       })
       await watch.observe(spread, ANSWER)
       expect(await watch.anomalies({})).toMatchObject([{ kind: 'fingerprint', answer: 'record' }])

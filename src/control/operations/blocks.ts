@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { encodeBase64Url } from '../../http/base64url.ts'
 import { CALL_MS, within } from '../../http/object-call.ts'
 import { addressRange, NEVER } from '../../revocation/revocation-request.ts'
 import type { RevocationFeed } from '../../revocation/feed-object.ts'
@@ -79,7 +80,7 @@ export function blocksOperations(parts: BlocksParts): readonly Operation[] {
           status: 'done',
           code: 201,
           value: { ...inForce, ...describe(name, value) },
-          location: `/blocks/${encodeURIComponent(name)}`,
+          location: `/blocks/${idOf(name)}`,
         }
       },
     },
@@ -92,10 +93,9 @@ export function blocksOperations(parts: BlocksParts): readonly Operation[] {
       answer: { status: 200, description: 'By when it is lifted everywhere.' },
       audit: ({ params }) => ({ target: { type: 'block', id: params['id'] ?? '' }, detail: {} }),
       async run(call) {
-        const name = call.params['id'] ?? ''
-        const known = (await restrictionsOf(parts, call.now)).find((one) => one.id === name && !isSwitch(one.kind))
+        const known = (await restrictionsOf(parts, call.now)).find(({ id: one, kind }) => one === call.params['id'] && !isSwitch(kind))
         if (known === undefined) return { status: 'refused', problem: { status: 404, code: 'not-found', title: 'No such restriction' } }
-        const inForce = await setRestriction(parts, call, name, null)
+        const inForce = await setRestriction(parts, call, restrictedName(known.kind, known.subject), null)
         await tell(parts, call, 'block.lifted', { kind: known.kind, subject: known.subject })
         return { status: 'done', code: 200, value: inForce }
       },
@@ -141,10 +141,13 @@ export async function restrictionsOf({ feed }: Pick<BlocksParts, 'feed'>, now: n
   })
 }
 
+/** A name that may stand in a path: subjects hold slashes and spaces. */
+export const idOf = (name: string): string => encodeBase64Url(new TextEncoder().encode(name))
+
 function describe(name: string, { answer, since, until, cause }: Restriction): InForce {
   const { kind, id: subject } = restrictedSubject(name)
   const end = until >= NEVER ? {} : { until: new Date(until).toISOString() }
-  return { id: name, kind, subject, answer, since: new Date(since).toISOString(), ...end, cause }
+  return { id: idOf(name), kind, subject, answer, since: new Date(since).toISOString(), ...end, cause }
 }
 
 export async function tell(

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { NEVER } from '../../revocation/revocation-request.ts'
-import { restrictedName } from '../../revocation/restrictions.ts'
+import { restrictedName, restrictedSubject } from '../../revocation/restrictions.ts'
 import type { Call, Operation } from '../operation.ts'
-import { isSwitch, restrictionsOf, setRestriction, tell, type BlocksParts } from './blocks.ts'
+import { idOf, isSwitch, restrictionsOf, setRestriction, tell, type BlocksParts } from './blocks.ts'
 
 const MAX_SECONDS = 30 * 86_400
 
 export interface KillSwitchesParts extends BlocksParts {
   /** Ids of the policy's routes. */
-  readonly hasRoute: (id: string) => boolean
+  readonly routes: readonly string[]
 }
 
 const switchSchema = v.strictObject({
@@ -17,6 +17,14 @@ const switchSchema = v.strictObject({
 })
 const UNKNOWN = { status: 'refused', problem: { status: 404, code: 'not-found', title: 'No such route, and not "everything"' } } as const
 
+const EVERYTHING = restrictedName('everything', '')
+/** `everything`, or `route:` with the route's id, in base64url where that could not stand in a path. */
+function targetOf(name: string): string {
+  if (name === EVERYTHING) return 'everything'
+  const id = restrictedSubject(name).id
+  return `route:${/^[\w.~-]+$/u.test(id) ? id : idOf(id)}`
+}
+
 const audit = ({ params, body }: Call) => ({
   target: { type: 'kill-switch', id: params['target'] ?? '' },
   detail: { ...(body as object) },
@@ -24,11 +32,7 @@ const audit = ({ params, body }: Call) => ({
 
 /** Closes a route, or everything, at once: 503 until it is opened. The gate's own paths stay (docs/abuse.md). */
 export function killSwitchesOperations(parts: KillSwitchesParts): readonly Operation[] {
-  const nameOf = ({ params }: Pick<Call, 'params'>): string | undefined => {
-    const target = params['target'] ?? ''
-    if (target === 'everything') return restrictedName('everything', '')
-    return target.startsWith('route:') && parts.hasRoute(target.slice('route:'.length)) ? target : undefined
-  }
+  const byTarget = new Map([EVERYTHING, ...parts.routes.map((id) => restrictedName('route', id))].map((name) => [targetOf(name), name]))
   return [
     {
       id: 'kill-switches.list',
@@ -38,7 +42,8 @@ export function killSwitchesOperations(parts: KillSwitchesParts): readonly Opera
       scope: 'anomalies:read',
       answer: { status: 200, description: 'Routes that are closed, and whether everything is.' },
       async run({ now }) {
-        const items = (await restrictionsOf(parts, now)).filter(({ kind }) => isSwitch(kind))
+        const closed = (await restrictionsOf(parts, now)).filter(({ kind }) => isSwitch(kind))
+        const items = closed.map((one) => Object.assign(one, { target: targetOf(restrictedName(one.kind, one.subject)) }))
         return { status: 'done', code: 200, value: { items } }
       },
     },
@@ -52,7 +57,7 @@ export function killSwitchesOperations(parts: KillSwitchesParts): readonly Opera
       answer: { status: 200, description: 'By when it is closed everywhere.' },
       audit,
       async run(call) {
-        const name = nameOf(call)
+        const name = byTarget.get(call.params['target'] ?? '')
         if (name === undefined) return UNKNOWN
         const { seconds, reason } = call.body as v.InferOutput<typeof switchSchema>
         const until = seconds === undefined ? NEVER : call.now + seconds * 1000
@@ -71,10 +76,10 @@ export function killSwitchesOperations(parts: KillSwitchesParts): readonly Opera
       audit: (call) => audit({ ...call, body: {} }),
       async run(call) {
         // A route that the policy no longer has may still be closed.
-        const target = call.params['target'] ?? ''
-        const name = target === 'everything' ? restrictedName('everything', '') : target
-        const known = (await restrictionsOf(parts, call.now)).find((one) => one.id === name && isSwitch(one.kind))
-        if (known === undefined) return UNKNOWN
+        const { target = '' } = call.params
+        const closed = (await restrictionsOf(parts, call.now)).filter(({ kind }) => isSwitch(kind))
+        const name = closed.map(({ kind, subject }) => restrictedName(kind, subject)).find((one) => targetOf(one) === target)
+        if (name === undefined) return UNKNOWN
         const inForce = await setRestriction(parts, call, name, null)
         await tell(parts, call, 'kill-switch.lifted', { target })
         return { status: 'done', code: 200, value: inForce }

@@ -4,6 +4,13 @@ import type { RestrictionAnswer } from '../../revocation/restrictions.ts'
 import type { Observation } from '../observation.ts'
 import type { Finding } from './traffic.ts'
 
+/** Where no policy is told. */
+export const RECORD_ONLY: AbuseConfig = {
+  answers: {},
+  blockSeconds: { first: 900, most: 86_400 },
+  allow: { networks: [], consumers: [], keys: [] },
+}
+
 export type AutomaticAnswer = 'record' | Exclude<RestrictionAnswer, 'close'>
 
 /**

@@ -133,6 +133,10 @@ const encode = (known: ReadonlyMap<string, Known>): EncodedKnown =>
 const decode = (encoded: EncodedKnown = []): Map<string, Known> =>
   new Map(encoded.map(([name, firstAt, count, lastAt]) => [name, { firstAt, count, lastAt }]))
 
+/** Those that count as known. */
+export const settled = (encoded: EncodedKnown): EncodedKnown =>
+  encoded.filter(([, firstAt, count, lastAt]) => !isNew({ firstAt, count, lastAt }, lastAt))
+
 /** What is learnt is known at once; later, what has been in order for a while. */
 function note(known: Map<string, Known>, name: string, at: number, isLearning: boolean): void {
   const found = known.get(name)
