@@ -43,7 +43,7 @@ export function createDecide({ plans, revocations, now, log }: DecideParts): Dec
     isProtected: boolean,
   ): Promise<Omit<Decided, 'decision'> | Refusal> {
     const { request, deferred } = passage
-    const address = request.headers.get('cf-connecting-ip') ?? undefined
+    const address = passage.address ?? request.headers.get('cf-connecting-ip') ?? undefined
     const defer = (task: DeferredTask): void => {
       deferred.push(task)
     }

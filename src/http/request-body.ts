@@ -27,6 +27,7 @@ export function createRequestBody(request: Request, maxBodyBytes: number): Reque
   const declared = request.headers.get('content-length')
   // A chunked body without a byte in it counts as present: nobody can know before reading it.
   const stream = declared === '0' ? null : request.body
+  if (stream === null && Number(declared ?? 0) === 0) return NO_CONTENT
   const held: Uint8Array[] = []
   let heldBytes = 0
   let isWhole = stream === null
@@ -78,6 +79,12 @@ export function createRequestBody(request: Request, maxBodyBytes: number): Reque
       return isWhole ? whole() : continued(held, reader)
     },
   }
+}
+
+const NO_CONTENT: RequestBody = {
+  isPresent: false,
+  digest: async (algorithm) => ({ status: 'digested', digest: await digestOf(algorithm, new Uint8Array()) }),
+  forward: () => null,
 }
 
 async function digestOf(algorithm: DigestAlgorithm, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

@@ -19,19 +19,20 @@ export interface DecisionRecord {
 
 /** Names who was let in by what a revocation would name, never by subject. */
 export function formatRecord(record: DecisionRecord): string {
-  const { caller, tried, at, ...rest } = record
+  const { requestId, method, route, status, code, fault, caller, tried, at } = record
   return JSON.stringify({
     event: 'decision',
     time: new Date(at).toISOString(),
-    ...rest,
-    ...(caller === undefined
-      ? {}
-      : {
-          consumer: caller.consumer,
-          plan: caller.plan,
-          credentials: caller.principals.map(({ scheme, credentialId }) => ({ scheme, id: credentialId })),
-        }),
-    ...(tried === undefined ? {} : { tried: tried.map(describe) }),
+    requestId,
+    method,
+    route,
+    status,
+    code,
+    fault,
+    consumer: caller?.consumer,
+    plan: caller?.plan,
+    credentials: caller?.principals.map(({ scheme, credentialId }) => ({ scheme, id: credentialId })),
+    tried: tried?.map(describe),
   })
 }
 

@@ -57,8 +57,6 @@ export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Prom
   const { request, target, route, origin, stripped, body, requestId } = forwarded
   const url = origin.base + originPath(target, route, origin) + withoutQueries(target.query, stripped.queries)
   const capped = capBody(body, route.maxBodyBytes)
-  // Not a signal: it would cost more than all the rest of this. A fetch that comes late ends with its request.
-  const deadline = deadlineIn(origin.timeouts.headersSeconds)
   try {
     const answering = fetcher(url, {
       method: request.method,
@@ -68,7 +66,7 @@ export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Prom
       // What the origin answers to one caller may not come to another from the platform's cache: its key knows no caller.
       cache: 'no-store',
     })
-    const response = await Promise.race([answering, deadline.passed])
+    const response = await inTime(answering, origin.timeouts.headersSeconds)
     if (response === LATE) {
       discard(answering)
       return { status: 'failed', failure: 'timeout', detail: 'no response header in time' }
@@ -77,24 +75,17 @@ export async function forward(forwarded: Forwarded, fetcher: typeof fetch): Prom
   } catch (error) {
     if (capped.isOver()) return { status: 'too_large', maxBodyBytes: route.maxBodyBytes ?? 0 }
     return { status: 'failed', failure: 'unreachable', detail: error instanceof Error ? error.message : 'unknown' }
-  } finally {
-    deadline.cancel()
   }
 }
 
 const LATE = 'late'
 
-function deadlineIn(seconds: number): { readonly passed: Promise<typeof LATE>; cancel(): void } {
-  const timers: ReturnType<typeof setTimeout>[] = []
-  const passed = new Promise<typeof LATE>((resolve) => {
-    timers.push(setTimeout(() => resolve(LATE), seconds * 1000))
+/** Not by a signal: it would cost more than all the rest of this. A fetch that comes late ends with its request. */
+async function inTime(answering: Promise<Response>, seconds: number): Promise<Response | typeof LATE> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(LATE), seconds * 1000)
+    void answering.then(resolve, reject).finally(() => clearTimeout(timer))
   })
-  return {
-    passed,
-    cancel() {
-      for (const timer of timers) clearTimeout(timer)
-    },
-  }
 }
 
 function discard(answering: Promise<Response>): void {

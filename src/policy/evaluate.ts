@@ -1,4 +1,4 @@
-import type { Authenticator, Consumed, Principal, Shortfall, Verdict, Verified, VerifyContext } from '../schemes/authenticator.ts'
+import type { Attempt, Authenticator, Consumed, Principal, Shortfall, Verdict, Verified, VerifyContext } from '../schemes/authenticator.ts'
 import { RevocationOutage } from '../revocation/revocations.ts'
 import { applyChanges } from './apply-changes.ts'
 import { unmetCondition } from './conditions.ts'
@@ -53,12 +53,11 @@ export interface EvaluateContext extends VerifyContext {
  */
 export async function evaluate(alternatives: readonly Requirement[], context: EvaluateContext): Promise<Decision> {
   const readings = readAll(alternatives, context.request)
-  const isAnythingPresented = [...readings.values()].some((attempt) => attempt !== undefined)
   const verdicts = new Map<Authenticator, Verdict>()
   const tried: Tried[] = []
   for (const [alternative, requirement] of alternatives.entries()) {
     if (requirement.length === 0) {
-      if (!isAnythingPresented) return allow(alternative, [], [])
+      if (!isAnythingPresented(readings)) return allow(alternative, [], [])
       continue
     }
     const absent = requirement.filter((term) => readings.get(term.authenticator) === undefined)
@@ -73,10 +72,14 @@ export async function evaluate(alternatives: readonly Requirement[], context: Ev
   return { outcome: 'deny', tried }
 }
 
-type Readings = ReadonlyMap<Authenticator, ((context: VerifyContext) => Promise<Verdict>) | undefined>
+type Readings = ReadonlyMap<Authenticator, Attempt | undefined>
+
+function isAnythingPresented(readings: Readings): boolean {
+  return [...readings.values()].some((attempt) => attempt !== undefined)
+}
 
 function readAll(alternatives: readonly Requirement[], request: Request): Readings {
-  const readings = new Map<Authenticator, ReturnType<Authenticator['read']>>()
+  const readings = new Map<Authenticator, Attempt | undefined>()
   for (const requirement of alternatives) {
     for (const { authenticator } of requirement) {
       if (!readings.has(authenticator)) readings.set(authenticator, authenticator.read(request))
@@ -115,7 +118,8 @@ async function verifyOnce(authenticator: Authenticator, readings: Readings, cont
   const attempt = readings.get(authenticator)
   if (attempt === undefined) throw new Error(`scheme ${authenticator.name} was verified without a credential`)
   try {
-    const verdict = await attempt(context)
+    let verdict = attempt(context)
+    if (verdict instanceof Promise) verdict = await verdict
     return verdict.status === 'verified' ? await asOfNow(verdict, context) : verdict
   } catch (error) {
     if (error instanceof RevocationOutage) return { status: 'unavailable', reason: 'revocation_unavailable', detail: error.message }

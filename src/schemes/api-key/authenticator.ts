@@ -30,9 +30,7 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     keptLength += text.length
   }
 
-  const verify = async (text: string, context: VerifyContext): Promise<Verdict> => {
-    const known = verified.get(text)
-    if (known !== undefined) return admitIssued(known, context)
+  const verifyNew = async (text: string, context: VerifyContext): Promise<Verdict> => {
     const key = parseKey(text)
     if (key === undefined) return kind === 'admin' ? rejected('unknown_key') : verifyImported(text, context)
     if (key.kind !== kind || !(await isIssuedKey(rootSecret, key))) return rejected('unknown_key')
@@ -49,16 +47,18 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     return admit({ ...key, expiresAt: Number.POSITIVE_INFINITY }, context)
   }
 
-  const admitIssued = async (key: ParsedKey, context: VerifyContext): Promise<Verdict> => {
-    if (key.expiresAt <= context.now) return { ...rejected('expired'), authentic: true }
-    if (kind === 'api') return admit(key, context)
-    const scopes = currentOf((await changesOf(key, context)).key).scopes ?? key.scopes
-    return { status: 'verified', principal: principalOf(key, new Set(scopes)) }
+  const admitIssued = (key: ParsedKey, context: VerifyContext): Verdict | Promise<Verdict> =>
+    key.expiresAt <= context.now ? { ...rejected('expired'), authentic: true } : admit(key, context)
+
+  const admit = (key: Admitted, context: VerifyContext): Verdict | Promise<Verdict> => {
+    const changes = context.changesOf({ kind: 'api-key', credentialId: key.id, consumer: key.consumer })
+    return changes instanceof Promise ? changes.then((found) => judge(key, found)) : judge(key, changes)
   }
 
   /** Whom the key names must still be known: an unknown plan is never unlimited. */
-  const admit = async (key: Admitted, context: VerifyContext): Promise<Verdict> => {
-    const entitlement = entitlementOf(directory, key, await changesOf(key, context))
+  const judge = (key: Admitted, changes: KnownChanges): Verdict => {
+    if (kind === 'admin') return { status: 'verified', principal: principalOf(key, new Set(currentOf(changes.key).scopes ?? key.scopes)) }
+    const entitlement = entitlementOf(directory, key, changes)
     if (entitlement.status !== 'entitled') return { ...rejected(entitlement.status), authentic: true }
     return { status: 'verified', principal: principalOf(key, entitlement.scopes, entitlement.plan) }
   }
@@ -85,7 +85,9 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     read(request): Attempt | undefined {
       const found = findKey(config.carrier, KEY_PREFIXES[kind], request)
       if (found === undefined) return undefined
-      return async (context) => (found.status === 'found' ? verify(found.key, context) : rejected(found.status))
+      if (found.status !== 'found') return () => rejected(found.status)
+      const known = verified.get(found.key)
+      return (context) => (known === undefined ? verifyNew(found.key, context) : admitIssued(known, context))
     },
     remedy: async (shortfall) => remedyOf(config, shortfall),
   }
@@ -93,9 +95,6 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
 
 /** An imported key has no end and does not say when it was made. */
 type Admitted = Omit<KeyClaims, 'generation' | 'issuedAt'> & Partial<Pick<KeyClaims, 'generation' | 'issuedAt'>>
-
-const changesOf = async ({ id, consumer }: Admitted, context: VerifyContext): Promise<KnownChanges> =>
-  context.changesOf({ kind: 'api-key', credentialId: id, consumer })
 
 const rejected = (reason: Rejected['reason']): Rejected => ({ status: 'rejected', reason })
 

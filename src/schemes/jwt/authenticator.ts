@@ -43,7 +43,7 @@ export function createJwtAuthenticator(config: JwtConfig, dependencies: SchemeDe
   )
   const verified = createVerifiedTokens(MAX_KEPT_BYTES)
 
-  const verifyKnown = async (token: string, entry: VerifiedToken, context: VerifyContext): Promise<Verdict> => {
+  const verifyKnown = (token: string, entry: VerifiedToken, context: VerifyContext): Verdict | Promise<Verdict> => {
     const jwks = issuers.get(entry.issuer)?.jwks
     if (jwks?.current(context) === entry.keySet) return judgeTimes(entry.principal, context.now, config)
     verified.delete(token)
@@ -99,7 +99,7 @@ export function createJwtAuthenticator(config: JwtConfig, dependencies: SchemeDe
       if (API_KEY.test(token)) return undefined
       if (token.length > config.maxTokenBytes) return async () => rejected('malformed', 'longer than maxTokenBytes')
       const known = verified.get(token)
-      if (known !== undefined) return async (context) => verifyKnown(token, known, context)
+      if (known !== undefined) return (context) => verifyKnown(token, known, context)
       const jwt = parseCompact(token)
       if (jwt === undefined) return async () => rejected('malformed')
       const { iss } = jwt.claims
