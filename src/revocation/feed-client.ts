@@ -230,6 +230,7 @@ export function createRevocationsOf(read: ReadFeed, options: RevocationsOptions)
       return hasJustFailed && age < boundMs + graceMs ? snapshotOf(held) : refreshNow(asked, defer)
     },
     held: () => (held ?? loading)?.snapshot,
+    ageMs: (now) => (held === undefined ? undefined : Math.max(0, now - asOf)),
     keepFresh(now, defer, authority) {
       const age = now - asOf
       const isDue = (age >= pollAfterMs || age <= -boundMs) && now - refreshingSince >= REFRESH_MS

@@ -88,6 +88,8 @@ export interface Revocations {
   snapshot(now: number, defer: Defer, authority?: string): RevocationSnapshot | Promise<RevocationSnapshot>
   /** What the isolate has in memory, however old; nothing is read for it. */
   held?(): HeldSnapshot | undefined
+  /** How old what the isolate has may be at `now`, in milliseconds; `undefined`: it has nothing yet. */
+  ageMs?(now: number): number | undefined
   /** Refreshes what is held after the response, where that is due: for requests that need not know it. */
   keepFresh?(now: number, defer: Defer, authority: string): void
   /** The feed has grown: who asks in this data centre from now on reads it anew. */

@@ -5,6 +5,7 @@ import type { SessionLookup } from '../sessions/session-lookup.ts'
 import type { ApiKeyConfig } from './api-key/config.ts'
 import type { HttpSignatureConfig } from './http-signature/config.ts'
 import type { JwtConfig } from './jwt/config.ts'
+import type { KeySetReport } from './jwt/key-set-report.ts'
 import type { MutualTlsConfig } from './mutual-tls/config.ts'
 import type { SessionSchemeConfig } from './session/config.ts'
 
@@ -21,4 +22,6 @@ export interface SchemeDependencies {
   readonly fetch: (input: string, init?: RequestInit) => Promise<Response>
   /** Lets `http:` through to loopback hosts: `portcullis dev` alone. */
   readonly isLocal: boolean
+  /** Takes note of how to ask for the state of an issuer's keys, for operators. Default: nobody asks. */
+  readonly noteKeySet?: (report: () => KeySetReport) => void
 }

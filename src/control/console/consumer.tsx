@@ -1,9 +1,10 @@
 import type { App, KeyRecord } from '../../directory/accounts.ts'
+import type { Meter as MeterState } from '../../limits/ledger.ts'
 import type { TailEntry, UsageGroup } from '../../insight/insight.ts'
 import { LineChart, Meter } from '../pages/charts.tsx'
 import { ConfirmForm } from '../pages/fields.tsx'
-import { Badge, Definitions, Empty, numberText, Table, Time } from '../pages/parts.tsx'
-import { type Context, may, pathTo, type QuotaUse, render } from './context.ts'
+import { Badge, Definitions, Empty, numberText, Table, Time, timeText } from '../pages/parts.tsx'
+import { type Context, may, pathTo, render } from './context.ts'
 import { AnomalyList } from './anomalies.tsx'
 import { Observations, RangeLinks, Usual } from './parts.tsx'
 import { type Sent, submit } from './submit.tsx'
@@ -23,12 +24,12 @@ export async function consumerPage(context: Context): Promise<Response> {
   const name = context.params['name'] ?? ''
   const range = rangeOf(url)
   const { instants, ...span } = spanOf(range, now)
-  const [facts, byCredential, tail, anomalies, quotas] = await Promise.all([
+  const [facts, byCredential, tail, anomalies, meters] = await Promise.all([
     factsOf(context, name),
     parts.insight.usage({ ...span, consumers: [name], by: ['credential'] }),
     parts.insight.tail({ consumer: name, limit: DECISIONS }),
     parts.insight.anomalies({ consumer: name, limit: 10 }),
-    parts.quotas(name, now),
+    parts.meters(name),
   ])
   const busiest = byCredential.groups.map(({ key }) => key['credential'] ?? '').find((id) => id !== '' && id !== 'other')
   const baseline = busiest === undefined ? undefined : await parts.insight.baseline(busiest)
@@ -42,8 +43,8 @@ export async function consumerPage(context: Context): Promise<Response> {
         <div class="columns">
           <Identity context={context} name={name} facts={facts} />
           <section class="card">
-            <h2>Quotas</h2>
-            {quotas.length === 0 ? <p class="soft">No quota counts for it.</p> : quotas.map(meterOf)}
+            <h2>Limits</h2>
+            {meters.length === 0 ? <p class="soft">No limit counts it as a whole.</p> : meters.map(meterOf)}
             <Definitions
               items={[
                 ['Requests', numberText(total.requests)],
@@ -74,13 +75,8 @@ export async function consumerPage(context: Context): Promise<Response> {
   })
 }
 
-const meterOf = ({ limit, used, total, resetsAt }: QuotaUse) => (
-  <Meter
-    label={limit}
-    used={used}
-    total={total}
-    {...(resetsAt === undefined ? {} : { note: `Anew at ${new Date(resetsAt).toISOString().slice(0, 16).replace('T', ' ')}` })}
-  />
+const meterOf = ({ name, used, count, endsAt }: MeterState) => (
+  <Meter label={name} used={used} total={count} {...(endsAt === undefined ? {} : { note: `Anew at ${timeText(endsAt)}` })} />
 )
 
 async function factsOf({ parts }: Context, name: string): Promise<Facts> {

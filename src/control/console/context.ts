@@ -1,8 +1,10 @@
 import type { Accounts } from '../../directory/accounts.ts'
 import type { Events } from '../../insight/events.ts'
 import type { Insight } from '../../insight/insight.ts'
+import type { Meter } from '../../limits/ledger.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { FeedStatus } from '../../revocation/feed.ts'
+import type { KeySetReport } from '../../schemes/jwt/key-set-report.ts'
 import type { People } from '../../sessions/people.ts'
 import type { AdminScope, Answer } from '../operation.ts'
 import type { Operator, Operators } from '../operators.ts'
@@ -13,25 +15,6 @@ import type { Forms } from '../pages/forms.ts'
 import { MESSAGES } from './messages.ts'
 
 export const CONSOLE = '/.portcullis/console'
-
-/** The keys of one issuer, as this isolate holds them. */
-export interface KeySetReport {
-  readonly issuer: string
-  /** Absent: nothing was fetched yet. */
-  readonly fetchedAt?: number
-  readonly freshUntil?: number
-  readonly keys: number
-  /** Why the last attempt failed. */
-  readonly fault?: string
-}
-/** How much of a quota is used in its period. */
-export interface QuotaUse {
-  readonly limit: string
-  readonly used: number
-  readonly total: number
-  /** Milliseconds since the epoch: when the period ends. */
-  readonly resetsAt?: number
-}
 
 export interface ConsoleParts {
   readonly policy: Policy
@@ -45,7 +28,8 @@ export interface ConsoleParts {
   /** How old what this isolate knows of the feed is, in milliseconds. `undefined`: it has not read it yet. */
   readonly feedAgeMs: (now: number) => number | undefined
   readonly keySets: () => readonly KeySetReport[]
-  readonly quotas: (consumer: string, now: number) => Promise<readonly QuotaUse[]>
+  /** Of limits that count a consumer as itself: what is used of each. */
+  readonly meters: (consumer: string) => Promise<readonly Meter[]>
   /** Absent where nobody signs in. */
   readonly people?: Pick<People, 'describe'>
   readonly operators: Operators

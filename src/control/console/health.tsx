@@ -1,6 +1,7 @@
 import type { FeedStatus } from '../../revocation/feed.ts'
 import { Badge, Definitions, Empty, numberText, Table, Time } from '../pages/parts.tsx'
-import { type Context, type KeySetReport, render } from './context.ts'
+import type { KeySetReport } from '../../schemes/jwt/key-set-report.ts'
+import { type Context, render } from './context.ts'
 
 /** What the gate itself depends on, as this isolate sees it, and what happened of late. */
 export async function healthPage(context: Context): Promise<Response> {

@@ -1,7 +1,8 @@
+import type { Meter as MeterState } from '../../limits/ledger.ts'
 import type { Usage } from '../../insight/insight.ts'
 import { BarChart, LineChart, Meter } from '../pages/charts.tsx'
 import { Empty, numberText } from '../pages/parts.tsx'
-import { type ConsoleParts, type Context, pathTo, type QuotaUse, render } from './context.ts'
+import { type ConsoleParts, type Context, pathTo, render } from './context.ts'
 import { ConsumerName, RangeLinks } from './parts.tsx'
 import { isRefusal, latencyText, rangeOf, RANGES, refusedPerStep, shareText, spanOf } from './traffic.ts'
 
@@ -21,7 +22,7 @@ export async function overviewPage(context: Context): Promise<Response> {
     parts.insight.anomalies({ state: 'open', limit: 100 }),
     parts.restrictions(now),
   ])
-  const quotas = await fullestQuotas(parts, namesOf(byConsumer), now)
+  const quotas = await fullestQuotas(parts, namesOf(byConsumer))
   const refused = byCode.groups.filter(({ key }) => isRefusal(key['code'] ?? ''))
   const refusedCount = refused.reduce((sum, { requests }) => sum + requests, 0)
   const { total } = byCode
@@ -124,28 +125,37 @@ function Busiest({ usage }: { readonly usage: Usage }) {
   )
 }
 
-interface QuotaOf extends QuotaUse {
+interface QuotaOf {
   readonly consumer: string
+  readonly use: MeterState
 }
 
-/** The quotas that are used up most, of the busiest consumers. */
-async function fullestQuotas(parts: Pick<ConsoleParts, 'quotas'>, consumers: readonly string[], now: number): Promise<readonly QuotaOf[]> {
+/** The quotas and credits that are used up most, of the busiest consumers. */
+async function fullestQuotas(parts: Pick<ConsoleParts, 'meters'>, consumers: readonly string[]): Promise<readonly QuotaOf[]> {
   const asked = consumers
     .slice(0, WATCHED)
-    .map(async (consumer) => (await parts.quotas(consumer, now)).map((use): QuotaOf => ({ ...use, consumer })))
-  return (await Promise.all(asked)).flat().toSorted((one, other) => other.used / other.total - one.used / one.total)
+    .map(async (consumer) =>
+      (await parts.meters(consumer))
+        .filter(({ kind }) => kind === 'quota' || kind === 'credits')
+        .map((use): QuotaOf => ({ consumer, use })),
+    )
+  return (await Promise.all(asked)).flat().toSorted((one, other) => shareOf(other) - shareOf(one))
 }
+
+const shareOf = ({ use: { used, count } }: QuotaOf): number => used / count
 
 function Exhausted({ quotas }: { readonly quotas: readonly QuotaOf[] }) {
   return (
     <section class="card">
-      <h2>Closest to their quota</h2>
+      <h2>Closest to their limit</h2>
       {quotas.length === 0 ? (
-        <Empty title="No quotas are in use">
-          <p>Limits with a quota show here once somebody uses them.</p>
+        <Empty title="No limits are in use">
+          <p>Quotas and credits show here once somebody uses them.</p>
         </Empty>
       ) : (
-        quotas.slice(0, 5).map(({ consumer, limit, used, total }) => <Meter label={`${consumer}, ${limit}`} used={used} total={total} />)
+        quotas
+          .slice(0, 5)
+          .map(({ consumer, use: { name, used, count } }) => <Meter label={`${consumer}, ${name}`} used={used} total={count} />)
       )}
     </section>
   )

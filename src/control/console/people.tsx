@@ -10,7 +10,7 @@ export async function peoplePage(
   typed = context.url.searchParams,
   errors: readonly FieldError[] = [],
 ): Promise<Response> {
-  const asked = { issuer: typed.get('issuer')?.trim() ?? '', subject: typed.get('subject')?.trim() ?? '' }
+  const asked = { issuer: textOf(typed, 'issuer'), subject: textOf(typed, 'subject') }
   const { people } = context.parts
   const isAsked = people !== undefined && asked.issuer !== '' && asked.subject !== ''
   const person = isAsked ? await people.describe(asked) : undefined
@@ -37,6 +37,8 @@ export async function peoplePage(
       ),
   })
 }
+
+const textOf = (typed: URLSearchParams, name: string): string => typed.get(name)?.trim() ?? ''
 
 function Search({ context, asked: { issuer, subject } }: { readonly context: Context; readonly asked: Identity }) {
   const providers = context.parts.policy.identityProviders.map(({ title, name }) => title ?? name).join(', ')

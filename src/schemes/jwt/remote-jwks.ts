@@ -46,7 +46,7 @@ const loaded = (keySet: KeySet): KeySetAnswer => ({ status: 'loaded', keySet })
 
 export function createRemoteJwks(
   issuer: JwtIssuer,
-  dependencies: Pick<SchemeDependencies, 'fetch' | 'isLocal' | 'rootSecret'>,
+  dependencies: Pick<SchemeDependencies, 'fetch' | 'isLocal' | 'rootSecret' | 'noteKeySet'>,
 ): RemoteJwks {
   const source = createKeySetSource(issuer, dependencies)
   const place = issuer.jwksUri ?? issuer.metadataUrl ?? ''
@@ -59,6 +59,13 @@ export function createRemoteJwks(
   let attempts = 0
   /** What went wrong when it was last asked; undefined: nothing. */
   let fault: string | undefined
+
+  dependencies.noteKeySet?.(() => ({
+    issuer: issuer.issuer,
+    keys: held?.keySet.keys.length ?? 0,
+    ...(held === undefined ? {} : { fetchedAt: held.fetchedAt, freshUntil: held.freshUntil }),
+    ...(fault === undefined ? {} : { fault }),
+  }))
 
   const isCoolingDown = (now: number): boolean => Math.abs(now - askedAt) < COOLDOWN_MS
   const isBeingAsked = (now: number): boolean => askedAt !== endedFor && Math.abs(now - askedAt) < ATTEMPT_MS
