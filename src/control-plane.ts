@@ -1,15 +1,20 @@
 import type { Bindings } from './bindings.ts'
+import { consoleOf } from './console.ts'
 import type { Operation } from './control/operation.ts'
 import { createOperationRouter } from './control/operation-router.ts'
 import { createOperators, type Operators } from './control/operators.ts'
 import { anomaliesOperations } from './control/operations/anomalies.ts'
 import { blocksOperations } from './control/operations/blocks.ts'
 import { killSwitchesOperations } from './control/operations/kill-switches.ts'
+import { appsOperations } from './control/operations/apps.ts'
 import { creditsOperations } from './control/operations/credits.ts'
+import { operatorsOperations } from './control/operations/operators.ts'
+import { organisationsOperations } from './control/operations/organisations.ts'
 import { peopleOperations } from './control/operations/people.ts'
 import { revocationsOperations } from './control/operations/revocations.ts'
 import { statusOperations } from './control/operations/status.ts'
 import { usageOperations } from './control/operations/usage.ts'
+import { assetResponse } from './control/pages/assets.ts'
 import { createOwnUsage } from './control/own-usage.ts'
 import { createSealer } from './credentials/sealer.ts'
 import type { Accounts } from './directory/accounts.ts'
@@ -31,6 +36,7 @@ import type { RevocationFeed } from './revocation/feed-object.ts'
 import type { Revocations } from './revocation/revocations.ts'
 import { createApiKeyAuthenticator } from './schemes/api-key/authenticator.ts'
 import type { SchemeDependencies } from './schemes/index.ts'
+import type { KeySetReport } from './schemes/jwt/key-set-report.ts'
 import { createPeople } from './sessions/people.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 import type { Sessions } from './sessions/session.ts'
@@ -49,6 +55,8 @@ export interface ControlPlaneParts {
   readonly replay: ReplayMemory
   readonly sessions?: (Sessions & SessionLookup) | undefined
   readonly dependencies: SchemeDependencies
+  /** How each issuer's keys stand in this isolate. */
+  readonly keySets: ReadonlySet<() => KeySetReport>
   readonly now: () => number
   readonly log: (line: string) => void
 }
@@ -62,8 +70,15 @@ type Handle = ControlPlane['handle']
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const accounts = accountsOf(parts)
   const operators = operatorsOf(parts, accounts)
+  const operations: readonly Operation[] = [...ownOperations(parts, () => operations), ...directoryOperations(parts, accounts)]
   const routes: readonly (readonly [path: RegExp, handle: Handle])[] = [
-    [below('admin/v1'), adminApi(parts, accounts, operators)],
+    [below('admin/v1'), adminApi(parts, accounts, operators, operations)],
+    ...(parts.environment.policy.control === undefined
+      ? []
+      : [
+          [below('assets'), async (request: Request) => assetResponse(request)] as const,
+          [below('console'), consoleOf({ ...parts, accounts, operators, operations }).handle] as const,
+        ]),
     [below('usage'), ownUsage(parts)],
   ]
   return {
@@ -104,9 +119,13 @@ function accountsOf({ bindings, environment, directory, now }: ControlPlaneParts
   })
 }
 
-function adminApi(parts: ControlPlaneParts, accounts: ReturnType<typeof createAccounts>, operators: Operators): Handle {
+function adminApi(
+  parts: ControlPlaneParts,
+  accounts: ReturnType<typeof createAccounts>,
+  operators: Operators,
+  operations: readonly Operation[],
+): Handle {
   const { environment, limiter, now, log } = parts
-  const operations: readonly Operation[] = [...ownOperations(parts, () => operations)]
   return createOperationRouter({
     operations,
     operators,
@@ -116,6 +135,18 @@ function adminApi(parts: ControlPlaneParts, accounts: ReturnType<typeof createAc
     now,
     log,
   })
+}
+
+/** Developers and what they hold, operators, and the audit log. */
+function directoryOperations({ environment, revocations, now }: ControlPlaneParts, accounts: Accounts): readonly Operation[] {
+  const { plans, control, revocation } = environment.policy
+  const announce = async (authority: string): Promise<void> => revocations.announce?.(authority)
+  const own = { accounts, announce, ...revocation, now }
+  return [
+    ...organisationsOperations(own),
+    ...appsOperations(own),
+    ...operatorsOperations({ accounts, plans, offered: control?.portal?.plans ?? [] }),
+  ]
 }
 
 /** Of the gate itself: what it runs, what stops and changes, balances, people. */

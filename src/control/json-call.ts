@@ -12,6 +12,22 @@ export const UNAVAILABLE: Problem = {
   fields: [['retry-after', '5']],
 }
 
+export const PRECONDITION_REQUIRED: Problem = {
+  status: 428,
+  code: 'precondition-required',
+  title: 'Say which version is to be changed',
+  detail: 'Send If-Match with the ETag of the last answer, or "*" for whatever it is by now.',
+}
+/** `version`: what it is by now. */
+export function stale(version?: number): Problem {
+  return {
+    status: 412,
+    code: 'precondition-failed',
+    title: 'Somebody changed it in between',
+    ...(version === undefined ? {} : { fields: [['etag', `"${version}"`]] as const }),
+  }
+}
+
 export function methodNotAllowed(allow: string): Problem {
   return { status: 405, code: 'method-not-allowed', title: 'The route does not take this method', fields: [['allow', allow]] }
 }

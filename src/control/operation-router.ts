@@ -7,7 +7,7 @@ import { messageOf } from '../passage.ts'
 import { deny } from '../policy/denial.ts'
 import { overAdminLimit } from './admin-limits.ts'
 import { once, type IdempotencyStore } from './idempotency.ts'
-import { json, methodNotAllowed, readJson, UNAVAILABLE } from './json-call.ts'
+import { json, methodNotAllowed, PRECONDITION_REQUIRED, readJson, stale, UNAVAILABLE } from './json-call.ts'
 import type { Answer, Call, Operation } from './operation.ts'
 import { ADMIN_PREFIX, createOperationTable } from './operation-table.ts'
 import type { Operator, Operators } from './operators.ts'
@@ -118,22 +118,6 @@ function versionOf({ ifMatch }: Operation, field: string | null): number | undef
   if (field === null) return ifMatch === 'required' ? { problem: PRECONDITION_REQUIRED } : undefined
   const version = /^"([0-9]{1,15})"$/u.exec(field)?.[1]
   return version === undefined ? { problem: stale() } : Number(version)
-}
-
-const PRECONDITION_REQUIRED: Problem = {
-  status: 428,
-  code: 'precondition-required',
-  title: 'Say which version is to be changed',
-  detail: 'Send If-Match with the ETag of the last answer, or "*" for whatever it is by now.',
-}
-/** `version`: what it is by now. */
-export function stale(version?: number): Problem {
-  return {
-    status: 412,
-    code: 'precondition-failed',
-    title: 'Somebody changed it in between',
-    ...(version === undefined ? {} : { fields: [['etag', `"${version}"`]] as const }),
-  }
 }
 
 function responseOf(answer: Answer): Response {

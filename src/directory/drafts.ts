@@ -76,7 +76,7 @@ export const organisationDraft = v.strictObject({
   owner: v.exactOptional(v.strictObject({ person, display: line(100, 0) })),
 })
 export const organisationPatch = v.strictObject({ name: v.exactOptional(line(100)), state: v.exactOptional(state) })
-export const memberChange = v.strictObject({ role })
+export const memberDraft = v.strictObject({ role, display: v.exactOptional(line(100, 0)) })
 export const invitationDraft = v.strictObject({ note: line(200, 0), role })
 export const appDraft = v.strictObject({
   organisation: v.pipe(v.string(), v.maxLength(64)),
