@@ -5,6 +5,7 @@ import { listPlaceholders } from '../../src/policy/placeholders.ts'
 import type { Problem } from '../../src/policy/problems.ts'
 import { type Command, UsageError } from '../command.ts'
 import { readPolicyFile } from '../policy-file.ts'
+import { samlKeyProblems } from '../saml-keys.ts'
 import { count, countProblems, locateProblems, printProblems } from '../policy-report.ts'
 import { readEnvFile, readWranglerSettings, type Settings } from '../settings.ts'
 
@@ -37,7 +38,8 @@ export const checkCommand: Command = {
     if (path === undefined || more.length > 0) throw new UsageError('check takes one file: portcullis check policy.yaml')
     const file = readPolicyFile(path)
     const environment = environmentOf(values.env, values.wrangler, values['env-file'])
-    const result = file.syntaxProblems.length > 0 ? { ok: false as const, problems: [] } : checkDocument(file.document, environment)
+    const result =
+      file.syntaxProblems.length > 0 ? { ok: false as const, problems: [] } : await withKeys(checkDocument(file.document, environment))
     const problems = locateProblems(file, result.ok ? result.warnings : result.problems)
     if (values.json) terminal.out(JSON.stringify({ ok: result.ok, problems }, undefined, 2))
     else printProblems(problems, terminal)
@@ -72,6 +74,12 @@ function environmentOf(name: string | undefined, wrangler: string | undefined, e
 
 /** A SEQUENCE of 32 bytes of zeros: of the form of a secret, and of a private key, and nobody's. */
 const DUMMY_SECRET = `MCIEI${'A'.repeat(43)}`
+
+/** Keys are read last: they need what is filled. */
+async function withKeys(result: PolicyResult): Promise<PolicyResult> {
+  const problems = result.ok ? await samlKeyProblems(result.policy, DUMMY_SECRET) : []
+  return result.ok && problems.length > 0 ? { ok: false, problems: [...result.warnings, ...problems] } : result
+}
 
 function checkDocument(document: unknown, environment: Environment | undefined): PolicyResult {
   const template = parsePolicy(document, { placeholders: 'keep' })

@@ -3,16 +3,23 @@ import { parseArgs } from 'node:util'
 import { Document } from 'yaml'
 import { importMetadata, type ImportedProvider, type MetadataTrust } from '../../src/identity/saml/idp-metadata.ts'
 import { type Command, type Terminal, UsageError } from '../command.ts'
+import { ourMetadata } from '../saml-metadata.ts'
 
 const HELP = `Usage: portcullis saml import metadata.xml --name NAME (--certificate FILE | --fingerprint HEX | --unsigned)
+       portcullis saml metadata policy.yaml --name NAME [--origin URL] [--env-file FILE]
 
-Checks the signature of an identity provider's metadata and prints its entry for identityProviders of the policy.
+import: checks the signature of an identity provider's metadata and prints its entry for identityProviders of the policy.
 
   --name NAME          what the policy calls it; it stands in our URLs
   --certificate FILE   the certificate that signs the metadata, PEM or DER
   --fingerprint HEX    SHA-256 of that certificate, as the identity provider publishes it
   --unsigned           believe the file as it is: whoever could change it can sign anybody in
   --entity-id ID       which one, where the file holds several
+
+metadata: prints our metadata for that identity provider, as the gate serves it, for whoever registers it without reaching the gate.
+
+  --origin URL         where the gate is; default: the one host of the policy, or of the provider's hosts
+  --env-file FILE      values of the placeholders, in the form of .env; with the private key the metadata is signed
 
 Example: portcullis saml import idp.xml --name acme --fingerprint 5F:0C:…:92`
 
@@ -22,6 +29,8 @@ const OPTIONS = {
   fingerprint: { type: 'string' },
   unsigned: { type: 'boolean' },
   'entity-id': { type: 'string' },
+  origin: { type: 'string' },
+  'env-file': { type: 'string' },
 } as const
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
@@ -31,10 +40,14 @@ export const samlCommand: Command = {
   async run(args, terminal) {
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
     const [action, file, ...rest] = positionals
-    if (action !== 'import' || file === undefined || rest.length > 0)
-      throw new UsageError('write: portcullis saml import metadata.xml --name NAME …')
+    if ((action !== 'import' && action !== 'metadata') || file === undefined || rest.length > 0)
+      throw new UsageError('write: portcullis saml import metadata.xml --name NAME …, or portcullis saml metadata policy.yaml --name NAME')
     const { name = '' } = values
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u.test(name)) throw new UsageError('--name takes letters, digits, ".", "_" and "-"')
+    if (action === 'metadata') {
+      terminal.out(await ourMetadata(file, { name, origin: values.origin, envFile: values['env-file'] }))
+      return 0
+    }
     const trust = trustOf(values)
     const imported = await importMetadata(readFileSync(file), trust, Date.now(), values['entity-id'])
     print(name, imported, trust, terminal)

@@ -12,6 +12,14 @@ const contoso = providerConfig({
 const elsewhere = providerConfig({ name: 'elsewhere', hosts: ['other.example.com'] })
 const several = async () => createTestIdentity({ domains: ['acme.example'] }, { others: [contoso, elsewhere] })
 
+async function pemPair(): Promise<{ readonly privateKey: string; readonly publicKey: string }> {
+  const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+  if (!('privateKey' in pair)) throw new Error('no pair')
+  const encode = async (format: 'pkcs8' | 'spki', key: CryptoKey): Promise<string> =>
+    btoa(String.fromCharCode(...new Uint8Array((await crypto.subtle.exportKey(format, key)) as ArrayBuffer)))
+  return { privateKey: await encode('pkcs8', pair.privateKey), publicKey: await encode('spki', pair.publicKey) }
+}
+
 describe('the choice of a provider', () => {
   test('one provider: straight on', async () => {
     const { browser } = await createTestIdentity({}, { others: [elsewhere] })
@@ -151,6 +159,16 @@ describe('refusals', () => {
         'keyed.privateKey is no PKCS#8 key of RSA, P-256, P-384 or P-521',
       ].map((detail) => ['dependency-unavailable', `DependencyOutage: ${detail}`]),
     )
+  })
+
+  test('GW-3: a certificate that is not that of our key is an outage that says so', async () => {
+    const [ours, another] = [await pemPair(), await pemPair()]
+    const { browser, log } = await createTestIdentity(
+      {},
+      { others: [{ ...CONFIG, name: 'keyed', privateKey: ours.privateKey, certificate: another.publicKey }] },
+    )
+    expect((await browser.get(`${ORIGIN}/.portcullis/saml/keyed/metadata`)).status).toBe(503)
+    expect(log.at(-1)?.['detail']).toContain('keyed.certificate is not that of the privateKey')
   })
 
   test('GW-4: no log line holds a code, a state, a token or a name', async () => {

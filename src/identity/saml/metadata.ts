@@ -16,6 +16,11 @@ export interface ServiceAddresses {
   readonly slo: string
 }
 
+export function addressesOf({ name, serviceProviderEntityId }: SamlProviderConfig, origin: string): ServiceAddresses {
+  const base = `${origin}/.portcullis/saml/${name}`
+  return { entityId: serviceProviderEntityId ?? `${base}/metadata`, acs: `${base}/acs`, slo: `${base}/slo` }
+}
+
 /** What we can decrypt (XW-5), best first. */
 const ENCRYPTION_METHODS = [`${ENCRYPTION_11}aes256-gcm`, `${ENCRYPTION_11}aes128-gcm`, `${ENCRYPTION}rsa-oaep-mgf1p`]
 

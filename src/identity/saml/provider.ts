@@ -11,7 +11,7 @@ import { fail, refusalOf } from './fault.ts'
 import { checkLogoutResponse, fromForm, fromQuery, readLogoutRequest, readPosted, singleValue, type Incoming } from './logout.ts'
 import { readKeyMaterial, type KeyMaterial } from './material.ts'
 import { writeAuthnRequest, writeLogoutRequest, writeLogoutResponse } from './messages.ts'
-import { writeMetadata, type ServiceAddresses } from './metadata.ts'
+import { addressesOf, writeMetadata, type ServiceAddresses } from './metadata.ts'
 import { parseNameId, serializeNameId } from './name-id.ts'
 import { NAME_ID_FORMATS, newId } from './protocol.ts'
 import { readResponse } from './response.ts'
@@ -138,8 +138,7 @@ class SamlProvider {
   }
 
   #addresses({ origin }: IdentityContext): ServiceAddresses {
-    const base = `${origin}/.portcullis/saml/${this.#config.name}`
-    return { entityId: this.#config.serviceProviderEntityId ?? `${base}/metadata`, acs: `${base}/acs`, slo: `${base}/slo` }
+    return addressesOf(this.#config, origin)
   }
 
   async #metadata(context: IdentityContext): Promise<ProviderOutcome> {

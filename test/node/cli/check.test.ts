@@ -6,6 +6,7 @@ import type { Command } from '../../../cli/command.ts'
 import { checkCommand } from '../../../cli/commands/check.ts'
 import { compileCommand } from '../../../cli/commands/compile.ts'
 import { readPolicyFile } from '../../../cli/policy-file.ts'
+import { identityOf } from '../identity/rsa-identity.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-check-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -122,7 +123,8 @@ describe('portcullis check', () => {
   })
 
   test('a private key: declared it is believed, given it is checked by its form, and not repeated', async () => {
-    const saml = `kind: saml, entityId: urn:a, singleSignOn: { url: 'https://a.example', binding: redirect }, certificates: ['MAMCAQA=']`
+    const { certificate } = await identityOf('idp')
+    const saml = `kind: saml, entityId: urn:a, singleSignOn: { url: 'https://a.example', binding: redirect }, certificates: ['${certificate.replaceAll(/-----[^-]+-----|\s/gu, '')}']`
     const policy = GOOD.replace('components:', `  identityProviders: { a: { ${saml}, privateKey: '\${SIGNING}' } }\ncomponents:`).replace(
       "secret: '${SIGNING}'",
       "secret: '${OTHER}'",
