@@ -25,6 +25,7 @@ const command = gateCommand({
       run: async (call) =>
         showList(call, {
           path: `apps/${segment(call.operand(0))}/keys`,
+          paging: 'whole',
           columns: [
             column('ID', 'id'),
             flexible('NAME', 'name'),

@@ -17,7 +17,8 @@ const HELP = `Usage: portcullis keys create --consumer NAME [options]   a key th
        portcullis keys list APP                            the keys of an app
        portcullis keys show ID                             one of them
        portcullis keys change ID [changes]                 what a key may do from now on; --of-consumer: all of a consumer's
-       portcullis keys disable ID | enable ID              refuse it until it is enabled again
+       portcullis keys disable ID [--yes]                  refuse it until it is enabled again
+       portcullis keys enable ID                           take it again
        portcullis keys rotate ID [--until 7d]              a new key in place of a key of an app
        portcullis keys rotate ID --until 7d --consumer NAME [options]
                                                            the same for a key that was made here

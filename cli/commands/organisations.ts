@@ -76,6 +76,7 @@ export const organisationsCommand = gateCommand({
       run: async (call) =>
         showList(call, {
           path: `${pathOf(call)}/members`,
+          paging: 'whole',
           columns: [column('PERSON', 'person'), flexible('NAME', 'display'), column('ROLE', 'role'), timeColumn('SINCE', 'since')],
           none: 'nobody is in it',
         }),
@@ -84,10 +85,15 @@ export const organisationsCommand = gateCommand({
       name: 'set-member',
       operands: ['ORGANISATION', 'PERSON'],
       needs: ['role'],
+      takes: ['display'],
       help: 'give somebody a role',
       run: async (call) => {
         const path = `${pathOf(call)}/members/${segment(call.operand(1))}`
-        return done(call, 'set', (await call.gate.write('PUT', path, { role: call.text('role') })).value)
+        return done(
+          call,
+          'set',
+          (await call.gate.write('PUT', path, given({ role: call.text('role'), display: call.text('display') }))).value,
+        )
       },
     },
     {
@@ -108,6 +114,7 @@ export const organisationsCommand = gateCommand({
       run: async (call) =>
         showList(call, {
           path: `${pathOf(call)}/invitations`,
+          paging: 'whole',
           columns: [column('ID', 'id'), flexible('NOTE', 'note'), column('ROLE', 'role'), timeColumn('UNTIL', 'expiresAt')],
           none: 'nobody is invited',
         }),
@@ -119,7 +126,7 @@ export const organisationsCommand = gateCommand({
       takes: ['note'],
       help: 'an invitation; its token is shown once',
       run: async (call) => {
-        const body = given({ role: call.text('role'), note: call.text('note') ?? '' })
+        const body = { role: call.text('role'), note: call.text('note') ?? '' }
         return showItem(call, (await call.gate.write('POST', `${pathOf(call)}/invitations`, body)).value)
       },
     },
@@ -134,6 +141,7 @@ export const organisationsCommand = gateCommand({
   options: {
     name: { value: 'TEXT', help: 'what people call it; 1 to 100 characters' },
     role: { value: 'ROLE', help: 'owner, developer or viewer' },
+    display: { value: 'TEXT', help: 'what people call them' },
     note: { value: 'TEXT', help: 'for whom, for people to read' },
     limit: LIMIT,
     yes: YES,

@@ -12,7 +12,8 @@ export const plansCommand = gateCommand({
       run: async (call) =>
         showList(call, {
           path: 'plans',
-          columns: [column('PLAN', 'name'), flexible('SCOPES', 'scopes'), flexible('LIMITS', 'limits')],
+          paging: 'whole',
+          columns: [column('PLAN', 'name'), flexible('SCOPES', 'scopes'), flexible('LIMITS', 'limits'), column('OFFERED', 'offered')],
           none: 'the policy has no plans',
         }),
     },

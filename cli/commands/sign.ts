@@ -6,9 +6,7 @@ import { readEnvFile } from '../settings.ts'
 
 const HELP = `Usage: portcullis sign --keyid ID [options] URL
 
-Prints the header fields of an RFC 9421 signature, for curl:
-  export PORTCULLIS_SIGNING_SECRET=...
-  portcullis sign --keyid acme-1 --method POST --data '{}' URL | curl -H @- --data '{}' URL
+Prints the header fields of an RFC 9421 signature, for curl.
 
   --keyid ID            the key's public name
   --method METHOD       default GET, or POST with data
@@ -20,7 +18,10 @@ Prints the header fields of an RFC 9421 signature, for curl:
   --nonce TEXT          default random
   --env-file FILE       read PORTCULLIS_SIGNING_SECRET from FILE
 
-The secret is base64url or base64 of at least 32 bytes, or an Ed25519 private key as JWK; it is never taken from a flag.`
+The secret is base64url or base64 of at least 32 bytes, or an Ed25519 private key as JWK; it is never taken from a flag.
+
+Example: export PORTCULLIS_SIGNING_SECRET=...
+         portcullis sign --keyid acme-1 --method POST --data '{}' URL | curl -H @- --data '{}' URL`
 
 const OPTIONS = {
   keyid: { type: 'string' },

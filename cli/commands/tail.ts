@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Command, Terminal } from '../command.ts'
+import { type Command, type Terminal, UsageError } from '../command.ts'
 import type { Item } from '../gate/gate.ts'
 import { type GateCall, gateCommand } from '../gate/gate-command.ts'
 import { Refused } from '../gate/refused.ts'
@@ -24,7 +24,7 @@ export function createTailCommand(pauseMs: number): Command {
     options: {
       refused: { help: 'those alone that were refused' },
       consumer: { value: 'ID', help: 'of this consumer alone' },
-      since: { value: 'N', help: 'after this sequence, with what is still kept (default: the newest ones first)' },
+      since: { value: 'N', help: 'after this sequence, as far as it is still kept (default: the newest 100 first)' },
     },
     examples: ['portcullis tail --refused', 'portcullis tail --consumer app_… --json | jq -r .code'],
   })
@@ -33,42 +33,48 @@ export const tailCommand = createTailCommand(1000)
 
 async function tail(call: GateCall, pauseMs: number): Promise<number> {
   const signal = call.terminal.untilInterrupted?.() ?? new AbortController().signal
-  let after = call.whole('since')
+  let after = sinceOf(call)
   let failures = 0
   while (!signal.aborted) {
+    let isBehind = false
     try {
-      const { value } = await call.gate.get('decisions', queryOf(call, after), undefined, signal)
+      const { entries, next } = await read(call, after, signal)
       if (failures > 0) call.terminal.err('connected again')
       failures = 0
-      const entries = Array.isArray(value['items']) ? (value['items'] as unknown[]).map((one) => Object(one) as Item) : []
       for (const entry of entries) print(call, entry)
-      const last = sequenceAfter(entries, value['next'], after)
-      const isBehind = entries.length >= PAGE && last !== after
-      after = last
-      if (isBehind) continue
+      isBehind = entries.length >= PAGE && next !== after
+      after = next
     } catch (error) {
       if (signal.aborted) break
       if (!mayPass(error)) throw error
       failures += 1
       if (failures === 1) call.terminal.err(`${(error as Error).message.split('\n')[0]}; trying again`)
     }
-    await pause(Math.min(LONGEST_PAUSE_MS, pauseMs * 2 ** Math.min(failures, 10)), undefined, { signal }).catch(() => undefined)
+    const wait = isBehind ? 0 : Math.min(LONGEST_PAUSE_MS, pauseMs * 2 ** Math.min(failures, 10))
+    await pause(wait, undefined, { signal }).catch(() => undefined)
   }
   return 0
 }
 
-const queryOf = (call: GateCall, after: number | undefined) => ({
-  after,
-  limit: PAGE,
-  consumer: call.text('consumer'),
-  refused: call.flag('refused') ? true : undefined,
-})
+/** `next`: where to go on. */
+async function read(
+  call: GateCall,
+  after: string | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly entries: readonly Item[]; readonly next: string | undefined }> {
+  const query = { after, limit: PAGE, consumer: call.text('consumer'), refused: call.flag('refused') ? true : undefined }
+  const { value } = await call.gate.get('decisions', query, undefined, signal)
+  const { items, next } = value
+  return {
+    entries: Array.isArray(items) ? items.map((one: unknown) => Object(one) as Item) : [],
+    next: typeof next === 'string' && /^\d{1,16}$/u.test(next) ? next : after,
+  }
+}
 
-/** What the gate says comes next, else after the last line that was seen. */
-function sequenceAfter(entries: readonly Item[], next: unknown, after: number | undefined): number | undefined {
-  const last = entries.at(-1)?.['sequence']
-  if (typeof last === 'number') return last
-  return typeof next === 'string' && /^\d{1,16}$/u.test(next) ? Number(next) : after
+function sinceOf(call: GateCall): string | undefined {
+  const since = call.text('since')
+  if (since !== undefined && !/^\d{1,16}$/u.test(since)) throw new UsageError(`--since takes a sequence, not ${JSON.stringify(since)}`)
+  return since
 }
 
 /** An outage ends; a key that lacks a scope does not get it. */
@@ -79,7 +85,7 @@ function mayPass(error: unknown): boolean {
 
 function print({ isJson, terminal }: GateCall, entry: Item): void {
   if (isJson) terminal.out(jsonLine(entry))
-  else terminal.out(lineOf(Object(entry['observation']) as Item, terminal))
+  else terminal.out(lineOf(entry, terminal))
 }
 
 function lineOf(seen: Item, terminal: Terminal): string {
@@ -89,7 +95,7 @@ function lineOf(seen: Item, terminal: Terminal): string {
   const duration = typeof seen['durationMs'] === 'number' ? `${Math.round(seen['durationMs'])} ms` : '-'
   const place = typeof seen['country'] === 'string' ? `${text('address')} ${text('country')}` : text('address')
   return [
-    paint(clockOf(seen['at']), 'dim', hasColor),
+    paint(text('time').slice(11, 23) || '-', 'dim', hasColor),
     paint(String(status), colorOf(status), hasColor),
     text('method').padEnd(4),
     text('route'),
@@ -102,7 +108,3 @@ function lineOf(seen: Item, terminal: Terminal): string {
 }
 
 const colorOf = (status: number): Color => (status >= 500 ? 'red' : status >= 400 ? 'yellow' : 'green')
-
-function clockOf(at: unknown): string {
-  return typeof at === 'number' && Math.abs(at) <= 8.64e15 ? new Date(at).toISOString().slice(11, 23) : '-'
-}

@@ -1,9 +1,8 @@
-import { LATENCY_BOUNDS } from '../../src/insight/observation.ts'
 import { UsageError } from '../command.ts'
 import type { Item } from '../gate/gate.ts'
 import { type GateCall, gateCommand } from '../gate/gate-command.ts'
 import { instantOf } from '../gate/instant.ts'
-import { bar, quantile, sparkline } from '../output/picture.ts'
+import { bar, sparkline } from '../output/picture.ts'
 import { printTable, type Column } from '../output/table.ts'
 import { jsonLine, timeText, visibleLines } from '../output/text.ts'
 
@@ -82,19 +81,21 @@ interface Group {
   readonly requests: number
   readonly errors: number
   readonly series: readonly number[]
-  readonly latency: readonly number[]
+  readonly p50: unknown
+  readonly p95: unknown
 }
 
 const numberOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
 const numbersOf = (value: unknown): number[] => (Array.isArray(value) ? value.map(numberOf) : [])
 function groupOf(value: unknown): Group {
-  const { key, requests, errors, series, latency } = Object(value) as Record<string, unknown>
+  const { key, requests, errors, series, p50, p95 } = Object(value) as Record<string, unknown>
   return {
     key: Object(key) as Record<string, unknown>,
     requests: numberOf(requests),
     errors: numberOf(errors),
     series: numbersOf(series),
-    latency: numbersOf(latency),
+    p50,
+    p95,
   }
 }
 
@@ -102,14 +103,15 @@ function print(call: GateCall, value: Item): void {
   const groups = Array.isArray(value['groups']) ? value['groups'].map(groupOf) : []
   const total = groupOf(value['total'])
   const most = Math.max(0, ...groups.map(({ requests }) => requests))
+  const longest = numbersOf(value['latencyBounds']).at(-1)
   const by = byOf(call)
   const columns: readonly Column<Group>[] = [
     ...by.map((name): Column<Group> => ({ title: name.toUpperCase(), of: ({ key }) => key[name], isFlexible: true })),
     { title: 'REQUESTS', of: ({ requests }) => requests, align: 'right' },
     { title: 'ERRORS', of: ({ errors }) => errors, align: 'right', color: ({ errors }) => (errors > 0 ? 'yellow' : undefined) },
     { title: '% ERR', of: (group) => percent(group), align: 'right' },
-    { title: 'P50', of: (group) => latencyText(group, 0.5), align: 'right' },
-    { title: 'P95', of: (group) => latencyText(group, 0.95), align: 'right' },
+    { title: 'P50', of: (group) => latencyText(group, group.p50, longest), align: 'right' },
+    { title: 'P95', of: (group) => latencyText(group, group.p95, longest), align: 'right' },
     { title: 'SHARE', of: (group) => (group === all ? '' : bar(group.requests, most, BAR)), onScreen: true },
     { title: 'TIME →', of: ({ series }) => sparkline(series, SPARKS), onScreen: true },
   ]
@@ -120,8 +122,8 @@ function print(call: GateCall, value: Item): void {
 
 const percent = ({ requests, errors }: Group): string => (requests === 0 ? '-' : ((100 * errors) / requests).toFixed(1))
 
-function latencyText({ latency }: Group, share: number): string {
-  const bound = quantile(latency, LATENCY_BOUNDS, share)
-  if (bound === undefined) return '-'
-  return bound === Infinity ? `>${LATENCY_BOUNDS.at(-1)} ms` : `${bound} ms`
+/** Milliseconds that so many requests took at most; above `longest` nobody counts. */
+function latencyText({ requests }: Group, bound: unknown, longest: number | undefined): string {
+  if (typeof bound === 'number') return `${bound} ms`
+  return requests > 0 && longest !== undefined ? `>${longest} ms` : '-'
 }

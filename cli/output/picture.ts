@@ -19,15 +19,3 @@ export function bar(value: number, most: number, width: number): string {
   if (!(value > 0) || !(most > 0)) return ''
   return '█'.repeat(Math.max(1, Math.round((value / most) * width)))
 }
-
-/** The upper bound of the bucket that the quantile lies in. `undefined`: nothing was counted; `Infinity`: above the last bound. */
-export function quantile(counts: readonly number[], bounds: readonly number[], share: number): number | undefined {
-  const all = counts.reduce((sum, value) => sum + value, 0)
-  if (!(all > 0)) return undefined
-  let seen = 0
-  for (const [at, value] of counts.entries()) {
-    seen += value
-    if (seen >= all * share) return bounds[at] ?? Infinity
-  }
-  return Infinity
-}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bar, quantile, sparkline } from '../../../cli/output/picture.ts'
+import { bar, sparkline } from '../../../cli/output/picture.ts'
 import { printFields, printTable, type Column } from '../../../cli/output/table.ts'
 import { cutTo, displayWidth, jsonLine, padTo, timeText, visible, visibleLines } from '../../../cli/output/text.ts'
 import { isSafeOnTerminal } from './admin-server.ts'
@@ -169,14 +169,6 @@ describe('pictures', () => {
       '█'.repeat(10),
       '',
     ])
-  })
-
-  test('a quantile is the upper bound of its bucket', () => {
-    expect(quantile([], [10], 0.5)).toBeUndefined()
-    expect(quantile([1, 0, 0], [10, 20], 0.95)).toBe(10)
-    expect(quantile([50, 50, 0], [10, 20], 0.5)).toBe(10)
-    expect(quantile([50, 50, 0], [10, 20], 0.51)).toBe(20)
-    expect(quantile([0, 0, 1], [10, 20], 0.5)).toBe(Infinity)
   })
 
   test.each([
