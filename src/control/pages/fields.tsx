@@ -128,6 +128,7 @@ export function Choices({
               name={name}
               value={option.value}
               checked={values.includes(option.value)}
+              aria-invalid={error === undefined ? undefined : 'true'}
               aria-describedby={option.hint === undefined ? undefined : `${id}-about`}
             />
             <label for={id}>{option.title}</label>
