@@ -1,5 +1,6 @@
 import type { Bindings } from './bindings.ts'
 import { consoleOf } from './console.ts'
+import { createBootstrap } from './control/bootstrap.ts'
 import type { Operation } from './control/operation.ts'
 import { createOperationRouter } from './control/operation-router.ts'
 import { createOperators, type Operators } from './control/operators.ts'
@@ -29,6 +30,7 @@ import { createInsight } from './insight/insight-calls.ts'
 import { createCreditCalls, createMeterCalls } from './limits/ledger-calls.ts'
 import type { Limiter } from './limits/limiter.ts'
 import type { LinkedPolicy } from './policy/link.ts'
+import { portalOf } from './portal.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { FEED_NAME } from './revocation/feed.ts'
@@ -72,6 +74,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const operators = operatorsOf(parts, accounts)
   const operations: readonly Operation[] = [...ownOperations(parts, () => operations), ...directoryOperations(parts, accounts)]
   const routes: readonly (readonly [path: RegExp, handle: Handle])[] = [
+    [below('admin/v1/bootstrap'), firstOwner(parts, accounts)],
     [below('admin/v1'), adminApi(parts, accounts, operators, operations)],
     ...(parts.environment.policy.control === undefined
       ? []
@@ -79,6 +82,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
           [below('assets'), async (request: Request) => assetResponse(request)] as const,
           [below('console'), consoleOf({ ...parts, accounts, operators, operations }).handle] as const,
         ]),
+    ...portalRoutes(parts, accounts),
     [below('usage'), ownUsage(parts)],
   ]
   return {
@@ -89,6 +93,13 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         : handle(request, lifetime)
     },
   }
+}
+
+/** Where the policy has a portal: its scheme is one of sessions, so there are some. */
+function portalRoutes(parts: ControlPlaneParts, accounts: Accounts): readonly (readonly [path: RegExp, handle: Handle])[] {
+  const { sessions } = parts
+  const portal = parts.environment.policy.control?.portal
+  return sessions === undefined || portal === undefined ? [] : [[below('portal'), portalOf({ ...parts, sessions, accounts }, portal)]]
 }
 
 /** The path and all below it, in the raw target. */
@@ -115,6 +126,7 @@ function accountsOf({ bindings, environment, directory, now }: ControlPlaneParts
     rootSecret: environment.rootSecret,
     hasPlan: (name) => directory.plan(name) !== undefined,
     ...(portal === undefined ? {} : { portal }),
+    lastUsed: async (ids) => createInsight(bindings.INSIGHT).lastUsed(ids),
     now,
   })
 }
@@ -135,6 +147,12 @@ function adminApi(
     now,
     log,
   })
+}
+
+function firstOwner({ gateway, linked, environment, replay, limiter, now, log }: ControlPlaneParts, accounts: Accounts): Handle {
+  const { policy, rootSecret } = environment
+  const security = linked.requirementsOf(policy.control?.security ?? [])
+  return createBootstrap({ gateway, security, rootSecret, replay, accounts, limiter, now, log })
 }
 
 /** Developers and what they hold, operators, and the audit log. */

@@ -65,7 +65,15 @@ const ROOT_OPTIONS = {
 } as const
 
 export const operatorsCommand: Command = {
-  ...overGate,
+  help: `${overGate.help}
+
+The first owner:
+       portcullis operators bootstrap [--environment NAME] [--gateway NAME] [--env-file FILE] [--state DIR]
+           a token, made with the root secret: whoever signs in and gives it to the gate is an owner; once, within 15 minutes
+
+  --environment NAME  PORTCULLIS_ENVIRONMENT of the gate (default local)
+  --gateway NAME      PORTCULLIS_GATEWAY of the gate (default portcullis)
+  --state DIR         where the root secret is kept when PORTCULLIS_ROOT_KEY is not set (default .portcullis)`,
   actions: [...(overGate.actions ?? []), 'bootstrap'],
   options: { ...overGate.options, ...ROOT_OPTIONS },
   run: async (args, terminal) => (args[0] === 'bootstrap' ? bootstrap(args.slice(1), terminal) : overGate.run(args, terminal)),
