@@ -12,6 +12,9 @@ import { killCommand } from '../../../cli/commands/kill.ts'
 import { operatorsCommand } from '../../../cli/commands/operators.ts'
 import { usageCommand } from '../../../cli/commands/usage.ts'
 import { webhooksCommand } from '../../../cli/commands/webhooks.ts'
+import { newRootKey } from '../../../cli/root-key.ts'
+import { openBootstrapToken } from '../../../src/credentials/bootstrap-token.ts'
+import { parseRootSecret } from '../../../src/credentials/root-secret.ts'
 import { instantOf } from '../../../cli/gate/instant.ts'
 import { isSafeOnTerminal, runCommand, useAdminServer } from './admin-server.ts'
 
@@ -89,7 +92,7 @@ describe('what each command sends', () => {
     [`operators revoke ${'a'.repeat(64)} --yes`, 'DELETE', `operators/${'a'.repeat(64)}`],
   ]
 
-  test.each<readonly [string, string, string, unknown?]>(rows)('%s', async (line, method, path, body) => {
+  test.each(rows.map(([line, method, path, body]) => ({ line, method, path, body })))('$line', async ({ line, method, path, body }) => {
     server.answer = (asked) => ({
       headers: { etag: '"1"' },
       value: asked.path.includes('?') || asked.method === 'GET' ? { items: [], id: 'x' } : { id: 'x' },
@@ -287,6 +290,22 @@ describe('portcullis usage', () => {
   })
   test.each(['', '5', '1970-13-01', '1970-01-02 00:00', 'Thu, 01 Jan 1970', '1970-01-32'])('%j is no time', (text) => {
     expect(() => instantOf(text, '--from', 0)).toThrow(/--from takes/u)
+  })
+})
+
+describe('portcullis operators bootstrap', () => {
+  test('a token that the gate of that environment takes, and of no other; without a gate', async () => {
+    const rootKey = newRootKey()
+    vi.stubEnv('PORTCULLIS_ROOT_KEY', rootKey)
+    vi.stubEnv('PORTCULLIS_ADMIN_KEY', undefined)
+    const { out, err } = await runCommand(operatorsCommand, ['bootstrap', '--environment', 'production'])
+    const opened = async (environment: string): Promise<unknown> =>
+      openBootstrapToken(parseRootSecret(rootKey, { gateway: 'portcullis', environment }), out, Date.now())
+    expect(await opened('production')).toMatchObject({ id: expect.any(String) as unknown })
+    await expect(opened('local').catch(() => undefined)).resolves.toBeUndefined()
+    expect(err).not.toContain(out)
+    expect(err).not.toContain(rootKey)
+    expect(server.received).toEqual([])
   })
 })
 
