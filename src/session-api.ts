@@ -39,12 +39,13 @@ export async function sessionResponse({ sessions, authorize, now }: SessionApiPa
 }
 
 function describe({ id, signIn, startedAt, expiresAt }: Session): object {
-  const { provider, issuer, subject, consumer, claims, groups, scopes } = signIn
+  const { provider, issuer, subject, person, consumer, claims, groups, scopes } = signIn
   return {
     id,
     provider,
     issuer,
     subject,
+    ...(person === undefined ? {} : { person }),
     ...(consumer === undefined ? {} : { consumer }),
     claims,
     groups,

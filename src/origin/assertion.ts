@@ -2,6 +2,7 @@ import { deriveEd25519, type DerivedSigningKey } from '../credentials/assertion-
 import type { RootSecret } from '../credentials/root-secret.ts'
 import { encodeBase64Url } from '../http/base64url.ts'
 import type { Caller } from '../policy/evaluate.ts'
+import type { Principal } from '../schemes/authenticator.ts'
 
 /** What the origin is told about one request. */
 export interface AssertedRequest {
@@ -87,13 +88,14 @@ export function createAssertionSigner(rootSecret: RootSecret, issuer: string): A
 
 /** All that the claims depend on besides the time. An issuer may give one `jti` to two tokens, so the scopes are part of it. */
 function identityOf({ audience, method, path, route, caller }: AssertedRequest): string {
-  const principals = caller.principals.map(({ scheme, issuer, subject, credentialId, scopes, expiresAt }) => [
+  const principals = caller.principals.map(({ scheme, kind, issuer, subject, person, credentialId, scopes, expiresAt, claims }) => [
     scheme,
     issuer,
     subject,
     credentialId,
     [...scopes].join(' '),
     expiresAt,
+    ...(kind === 'session' ? [factsOf(person, claims)] : []),
   ])
   return JSON.stringify([audience, method, path, route, caller.consumer, caller.plan, principals])
 }
@@ -112,13 +114,31 @@ function claimsOf({ audience, method, path, route, caller }: AssertedRequest, is
     route,
     ...(caller.consumer === undefined ? {} : { consumer: caller.consumer }),
     ...(caller.plan === undefined ? {} : { plan: caller.plan }),
-    principals: caller.principals.map(({ scheme, kind, issuer: iss, subject: sub, credentialId: id, scopes }) => ({
+    principals: caller.principals.map(({ scheme, kind, issuer: iss, subject: sub, person, credentialId: id, scopes, claims }) => ({
       scheme,
       kind,
       iss,
       sub,
       id,
       scope: [...scopes].join(' '),
+      ...(kind === 'session' ? factsOf(person, claims) : {}),
     })),
+  }
+}
+
+/** More groups, or longer ones, are left out together: half a list would be another person's. */
+const MAX_GROUPS = 100
+const MAX_GROUPS_LENGTH = 4096
+
+/** What is told of a person who has signed in, besides who it is. A provider's own claims stay here. */
+function factsOf(person: string | undefined, { groups, acr, amr, auth_time: at }: Principal['claims']): Record<string, unknown> {
+  const names = Array.isArray(groups) ? groups.filter((name): name is string => typeof name === 'string') : []
+  const areFew = names.length <= MAX_GROUPS && names.join(' ').length <= MAX_GROUPS_LENGTH
+  return {
+    ...(person === undefined ? {} : { person }),
+    ...(areFew ? { groups: names } : { groups_omitted: true }),
+    ...(typeof acr === 'string' ? { acr } : {}),
+    ...(Array.isArray(amr) ? { amr: amr as readonly unknown[] } : {}),
+    ...(typeof at === 'number' ? { auth_time: at } : {}),
   }
 }

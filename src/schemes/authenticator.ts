@@ -14,6 +14,8 @@ export interface Principal {
   readonly issuer: string
   /** Unique only together with `issuer`. */
   readonly subject: string
+  /** Of a session: who it is, whichever identity they signed in with (docs/sessions.md, "People"). */
+  readonly person?: string
   /** The consumer this credential names. Absent: it names none. */
   readonly consumer?: string
   /** The plan the credential itself carries; absent: the consumer's plan counts. */

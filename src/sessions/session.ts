@@ -5,6 +5,8 @@ export interface SignIn {
   /** OpenID issuer or SAML entityID. A person is issuer and subject together, never an e-mail address (OC-7). */
   readonly issuer: string
   readonly subject: string
+  /** The random id of the person, as it was at the sign-in; set by `Sessions`. Absent: a provider that names somebody else each time. */
+  readonly person?: string
   readonly consumer?: string
   /** Only what the mapping names, and `acr`, `amr`, `auth_time` (seconds). */
   readonly claims: Readonly<Record<string, unknown>>

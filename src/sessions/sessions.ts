@@ -102,8 +102,8 @@ export function createSessions(parts: SessionsParts): Sessions & SessionLookup {
     return ended
   }
 
-  /** Under every name by which it may be ended later, before it begins: a logout that comes in between finds it. */
-  async function enlist(id: string, signIn: SignIn, expiresAt: number, now: number): Promise<void> {
+  /** Under every name by which it may be ended later, before it begins: a logout that comes in between finds it. Gives the person's id. */
+  async function enlist(id: string, signIn: SignIn, expiresAt: number, now: number): Promise<string | undefined> {
     const { issuer, subject, provider, groups, scopes } = signIn
     const seen: Seen | undefined = parts.nobodies.has(provider) ? undefined : { provider, groups, scopes }
     const [person, others] = await Promise.all([personName(issuer, subject), otherNamesOf(signIn)])
@@ -112,6 +112,7 @@ export function createSessions(parts: SessionsParts): Sessions & SessionLookup {
       ...others.map(async (name) => callObject(async () => people.getByName(name).add(id, expiresAt, now))),
     ])
     await end(crowded.flat(), 'too-many-sessions', now)
+    return seen === undefined ? undefined : (await callObject(async () => people.getByName(person).describe()))?.id
   }
 
   const idOf = async (request: Request): Promise<string | undefined> => {
@@ -132,12 +133,13 @@ export function createSessions(parts: SessionsParts): Sessions & SessionLookup {
       const id = newSessionId()
       const { idleSeconds, absoluteSeconds } = parts
       const endsAt = Math.min(now + absoluteSeconds * 1000, signIn.endsAt ?? Number.POSITIVE_INFINITY)
-      await enlist(id, signIn, endsAt, now)
+      const person = await enlist(id, signIn, endsAt, now)
+      const known: SignIn = { ...signIn, ...(person === undefined ? {} : { person }) }
       const followsTokens = parts.followingTokens.has(signIn.provider)
-      const beginning: Beginning = { id, signIn, idleSeconds, absoluteSeconds, followsTokens }
+      const beginning: Beginning = { id, signIn: known, idleSeconds, absoluteSeconds, followsTokens }
       const started = await callObject(async () => objects.getByName(id).start(JSON.stringify(beginning), now))
       if (started === 'over') throw new Error('the provider ended the session before it began')
-      const { tokens: _tokens, ...kept } = signIn
+      const { tokens: _tokens, ...kept } = known
       const session = { id, signIn: kept, startedAt: now, expiresAt: Math.min(endsAt, now + idleSeconds * 1000) }
       return { session, setCookies: [await cookies.set(id)] }
     },

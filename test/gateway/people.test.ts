@@ -33,6 +33,20 @@ describe('/.portcullis/admin/v1/people', () => {
     expect(await codeOf(await call('find', { issuer: ISSUER, subject: 'nobody' }))).toBe('404 person-unknown')
   })
 
+  test('OC-7: the origin is told the person, the same for linked identities from their next sign-in on; a mapped claim of that name is none', async () => {
+    const personOf = async (subject: string, claims = {}): Promise<unknown> => {
+      await gate.fetch('/v1/orders', { headers: { cookie: await gate.signIn({ subject, claims }) } })
+      const [, part = ''] = (gate.forwarded.at(-1)?.headers.get('portcullis-assertion') ?? '').split('.')
+      const { principals } = JSON.parse(atob(part.replaceAll('-', '+').replaceAll('_', '/'))) as { principals: { person?: string }[] }
+      return principals[0]?.person
+    }
+    const [ada, adaToo] = [await somebody(), await somebody()]
+    expect(await personOf(ada.subject, { person: 'admin' })).toBe((await find(ada)).id)
+    expect(await personOf(adaToo.subject)).not.toBe(await personOf(ada.subject))
+    await call('links', { identities: [ada, adaToo] })
+    expect(await personOf(adaToo.subject)).toBe(await personOf(ada.subject))
+  })
+
   test('sign-out: every session of the person, on whatever device, and nobody else', async () => {
     const [ada, eve] = [await somebody(), await somebody()]
     const cookie = await gate.signIn({ subject: ada.subject })

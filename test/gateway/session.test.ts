@@ -24,8 +24,13 @@ describe('a session opens a route', () => {
     expect(gate.forwarded[0]?.headers.get('cookie')).toBe('a=1; b=2')
     const [, claims = ''] = (gate.forwarded[0]?.headers.get('portcullis-assertion') ?? '').split('.')
     expect(JSON.parse(atob(claims.replaceAll('-', '+').replaceAll('_', '/')))).toMatchObject({
-      principals: [{ scheme: 'web', kind: 'session', iss: 'https://login.example.net', sub: 'ada', scope: 'read' }],
-    })
+      principals: [
+        {
+          scheme: 'web', kind: 'session', iss: 'https://login.example.net', sub: 'ada', scope: 'read',
+          person: expect.stringMatching(/^[0-9a-f-]{36}$/u) as string, groups: ['staff'], acr: 'mfa', auth_time: Math.floor(START / 1000),
+        },
+      ],
+    }) // prettier-ignore
   })
 
   test('a warm one costs no call: one in five seconds, however many requests', async () => {

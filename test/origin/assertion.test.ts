@@ -86,6 +86,53 @@ describe('createAssertionSigner()', () => {
     expect(JSON.stringify(decodeJwt(token))).not.toMatch(/email|someone@|expiresAt|generation/u)
   })
 
+  describe('of a person who has signed in', () => {
+    const session = (claims: Readonly<Record<string, unknown>>, more: Partial<Principal> = {}) =>
+      request({ caller: caller({ kind: 'session', subject: 'ada', person: 'p-1', claims, ...more }) })
+    const told = async (claims: Readonly<Record<string, unknown>>): Promise<unknown> =>
+      (decodeJwt(await signer().sign(session(claims), NOW))['principals'] as readonly unknown[])[0]
+
+    test('says the person, the groups, and how and when they signed in; no other claim', async () => {
+      const claims = {
+        email: 'ada@example.com',
+        groups: ['staff'],
+        acr: 'mfa',
+        amr: ['otp'],
+        auth_time: SECONDS - 10,
+        access_token: 'secret',
+      }
+      expect(await told(claims)).toEqual({
+        scheme: 'app', kind: 'session', iss: 'test', sub: 'ada', id: 'app-1', scope: 'read write',
+        person: 'p-1', groups: ['staff'], acr: 'mfa', amr: ['otp'], auth_time: SECONDS - 10,
+      }) // prettier-ignore
+      expect(JSON.stringify(decodeJwt(await signer().sign(request({ caller: caller({ claims }) }), NOW)))).not.toMatch(/staff|mfa/u)
+    })
+
+    test.each([
+      ['as many groups as there is room for', 100, 1, true],
+      ['one more', 101, 1, false],
+      ['groups as long as there is room for', 2, 2047, true],
+      ['one letter more', 2, 2048, false],
+    ])('%s', async (_name, count, length, areThere) => {
+      const groups = Array.from({ length: count }, () => 'g'.repeat(length))
+      const one = await told({ groups })
+      expect(one).toMatchObject(areThere ? { groups } : { groups_omitted: true })
+      expect(one).not.toHaveProperty(areThere ? 'groups_omitted' : 'groups')
+    })
+
+    test.each([
+      ['groups', { groups: ['other'] }, {}],
+      ['strength', { groups: ['staff'], acr: 'mfa' }, {}],
+      ['time', { groups: ['staff'], auth_time: SECONDS }, {}],
+      ['person', { groups: ['staff'] }, { person: 'p-2' }],
+    ])('one of other %s gets an assertion of its own', async (_name, claims, more) => {
+      const made = signer()
+      const first = await made.sign(session({ groups: ['staff'] }), NOW)
+      expect(made.sign(session({ groups: ['staff'] }), NOW)).toBe(first)
+      expect(await made.sign(session(claims, more), NOW)).not.toBe(first)
+    })
+  })
+
   test.each([
     ['another origin', { audience: 'https://other.internal.example' }],
     ['another gate', { issuer: 'other' }],

@@ -77,12 +77,13 @@ function errorOf(shortfall: Shortfall): string {
 }
 
 function principalOf(scheme: string, { id, signIn, startedAt, expiresAt }: Session): Principal {
-  const { issuer, subject, consumer, claims, groups, scopes } = signIn
+  const { issuer, subject, person, consumer, claims, groups, scopes } = signIn
   return {
     scheme,
     kind: 'session',
     issuer,
     subject,
+    ...(person === undefined ? {} : { person }),
     ...(consumer === undefined ? {} : { consumer }),
     credentialId: id,
     scopes: new Set(scopes),
