@@ -9,12 +9,15 @@ import { blocksOperations } from './control/operations/blocks.ts'
 import { killSwitchesOperations } from './control/operations/kill-switches.ts'
 import { appsOperations } from './control/operations/apps.ts'
 import { creditsOperations } from './control/operations/credits.ts'
+import { eventsOperations } from './control/operations/events.ts'
+import { exportOperations } from './control/operations/export.ts'
 import { operatorsOperations } from './control/operations/operators.ts'
 import { organisationsOperations } from './control/operations/organisations.ts'
 import { peopleOperations } from './control/operations/people.ts'
 import { revocationsOperations } from './control/operations/revocations.ts'
 import { statusOperations } from './control/operations/status.ts'
 import { usageOperations } from './control/operations/usage.ts'
+import { webhooksOperations } from './control/operations/webhooks.ts'
 import { assetResponse } from './control/pages/assets.ts'
 import { createOwnUsage } from './control/own-usage.ts'
 import { createSealer } from './credentials/sealer.ts'
@@ -24,11 +27,12 @@ import type { Directory } from './directory/directory.ts'
 import type { Environment } from './environment.ts'
 import type { Gateway } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
-import { createEvents } from './insight/events.ts'
+import { createEvents, createWebhooks } from './insight/events.ts'
 import type { GateEvent } from './insight/gate-event.ts'
 import { createInsight } from './insight/insight-calls.ts'
 import { createCreditCalls, createMeterCalls } from './limits/ledger-calls.ts'
 import type { Limiter } from './limits/limiter.ts'
+import { leakReportRoutes } from './leak-reports.ts'
 import type { LinkedPolicy } from './policy/link.ts'
 import { portalOf } from './portal.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
@@ -84,6 +88,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         ]),
     ...portalRoutes(parts, accounts),
     [below('usage'), ownUsage(parts)],
+    ...leakReportRoutes(parts, accounts),
   ]
   return {
     async handle(request, lifetime) {
@@ -163,6 +168,7 @@ function directoryOperations({ environment, revocations, now }: ControlPlanePart
   return [
     ...organisationsOperations(own),
     ...appsOperations(own),
+    ...exportOperations(own),
     ...operatorsOperations({ accounts, plans, offered: control?.portal?.plans ?? [] }),
   ]
 }
@@ -194,6 +200,8 @@ function ownOperations(parts: ControlPlaneParts, all: () => readonly Operation[]
     }),
     ...abuseOperations(parts, feed),
     ...usageOperations({ insight: createInsight(bindings.INSIGHT) }),
+    ...eventsOperations({ events: createEvents(bindings.EVENTS) }),
+    ...webhooksOperations({ webhooks: createWebhooks(bindings.EVENTS) }),
     ...creditsOperations({
       calls: createCreditCalls(bindings.LEDGER),
       limitOf: (name, consumer) => linked.limitsOfConsumer(policy.limits, consumer).find((limit) => limit.name === name),

@@ -1,7 +1,7 @@
 import type { Bindings } from './bindings.ts'
 import { createControlPlane } from './control-plane.ts'
 import { createPolicyDirectory } from './directory/policy-directory.ts'
-import { readEnvironment } from './environment.ts'
+import { readEnvironment, type Environment } from './environment.ts'
 import { createGateway, type GatewayParts } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
 import { createEvents, type Events } from './insight/events.ts'
@@ -15,6 +15,7 @@ import { linkPolicy } from './policy/link.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { createRevocations } from './revocation/feed-client.ts'
+import type { KeySetReport } from './schemes/jwt/key-set-report.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 import type { Sessions } from './sessions/session.ts'
 import { createSignIn, sessionsOf } from './sign-in.ts'
@@ -31,7 +32,7 @@ export type GateOverrides = Partial<Pick<GatewayParts, 'limiter' | 'revocations'
   /** Absent where the clock is the test's: nobody is told of requests. */
   readonly insight?: InsightSink
   /** The same of what happened to quotas. */
-  readonly emit?: Events['emit']
+  readonly events?: Pick<Events, 'emit'>
 }
 
 const OWN_PATHS = /^https?:\/\/[^/?#]+\/\.(?:portcullis|well-known\/portcullis)(?:\/|$|\?)/iu
@@ -77,6 +78,7 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
   const replay = overrides.replay ?? createReplayMemory(bindings.REPLAY)
   const directory = createPolicyDirectory(policy)
   const fetcher: typeof fetch = overrides.fetch ?? (async (input, init) => fetch(input, init))
+  const keySets = new Set<() => KeySetReport>()
   const dependencies = {
     directory,
     rootSecret,
@@ -84,20 +86,15 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     ...(sessions === undefined ? {} : { sessions }),
     fetch: async (input: string, init?: RequestInit): Promise<Response> => fetcher(input, { ...init, redirect: 'manual' }),
     isLocal,
+    noteKeySet: (report: () => KeySetReport): void => void keySets.add(report),
   }
   const limiter = overrides.limiter ?? createLedgerLimiter(bindings.LEDGER)
   const assertions = createAssertionSigner(rootSecret, gatewayName)
   const linked = linkPolicy(policy, dependencies)
   const wait = overrides.wait ?? (async (milliseconds: number) => scheduler.wait(milliseconds))
-  const sink =
-    overrides.insight ??
-    (overrides.now === undefined ? sinkOf(bindings, { now, wait, log: overrides.log, abuse: policy.abuse }) : undefined)
-  const emit =
-    overrides.emit ?? (overrides.now === undefined && bindings.EVENTS !== undefined ? createEvents(bindings.EVENTS).emit : undefined)
   const gateway = createGateway({
     linked,
-    quotas: emit === undefined ? undefined : createQuotaWatch(emit),
-    observe: sink === undefined ? undefined : createObserver({ linked, rootSecret, sink, now }),
+    ...insightParts(environment, bindings, overrides, { linked, now, wait }),
     directory,
     limiter,
     revocations,
@@ -121,6 +118,7 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     replay,
     sessions,
     dependencies,
+    keySets,
     now,
     log: overrides.log,
   }
@@ -132,6 +130,24 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     return signIn?.handle(request, lifetime) ?? controlPlane.handle(request, lifetime)
   }
   return { handle: async (request, lifetime) => (OWN_PATHS.test(request.url) ? own(request, lifetime) : gateway.handle(request, lifetime)) }
+}
+
+/** Who is told of requests, and of quotas. */
+function insightParts(
+  { policy, rootSecret }: Environment,
+  bindings: Bindings,
+  overrides: GateOverrides & Pick<GatewayParts, 'log'>,
+  { linked, now, wait }: Pick<GatewayParts, 'linked' | 'now' | 'wait'>,
+): Pick<GatewayParts, 'observe' | 'quotas'> {
+  const { log } = overrides
+  const isReal = overrides.now === undefined
+  const sink = overrides.insight ?? (isReal ? sinkOf(bindings, { now, wait, log, abuse: policy.abuse }) : undefined)
+  const events: Pick<Events, 'emit'> | undefined =
+    overrides.events ?? (isReal && bindings.EVENTS !== undefined ? createEvents(bindings.EVENTS) : undefined)
+  return {
+    ...(sink === undefined ? {} : { observe: createObserver({ linked, rootSecret, sink, now }) }),
+    ...(events === undefined ? {} : { quotas: createQuotaWatch(async (some) => events.emit(some)) }),
+  }
 }
 
 /** The public keys of the assertion to the origin: the same for everybody, so anybody may keep them for a while. */

@@ -1,16 +1,19 @@
 import type { UsageGroup } from '../../insight/insight.ts'
 import { seeOther } from '../pages/layout.tsx'
-import { Empty, numberText, Table } from '../pages/parts.tsx'
+import { Empty, Notice, numberText, Table } from '../pages/parts.tsx'
 import { Button } from '../pages/fields.tsx'
 import { type Context, pathTo, render } from './context.ts'
 import { ConsumerName, RangeLinks } from './parts.tsx'
 import { latencyText, rangeOf, shareText, spanOf } from './traffic.ts'
 
+/** Of consumers, as policy and directory name them. */
+const NAME = /^[\w.-]{1,64}$/u
+
 /** Whoever called, the busiest first; anybody else by name. */
 export async function consumersPage(context: Context): Promise<Response> {
   const { parts, url, now } = context
   const named = url.searchParams.get('name')?.trim() ?? ''
-  if (named !== '') return seeOther(pathTo('consumers', named.slice(0, 128)))
+  if (NAME.test(named)) return seeOther(pathTo('consumers', named))
   const range = rangeOf(url)
   const { from, to, step } = spanOf(range, now)
   const { groups } = await parts.insight.usage({ from, to, step, by: ['consumer'] })
@@ -19,6 +22,9 @@ export async function consumersPage(context: Context): Promise<Response> {
     beside: <RangeLinks path={url.pathname} chosen={range} />,
     body: (
       <>
+        {named === '' ? null : (
+          <Notice kind="warning">That is no name of a consumer: letters, digits, dots, hyphens and underscores.</Notice>
+        )}
         <form action={url.pathname} method="get" class="card narrow" role="search">
           <label for="field-name">Name of a consumer, or id of an app</label>
           <input id="field-name" name="name" type="search" maxlength={128} autocomplete="off" required />

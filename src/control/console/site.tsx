@@ -59,7 +59,7 @@ export function createConsole(parts: ConsoleParts): Console {
     const found = match(url.pathname)
     // Who nobody knows is not told which pages there are.
     const operator = await parts.operators.identify(request, found?.page.scope ?? 'status:read', lifetime)
-    if ('response' in operator) return refused(parts, url, operator.response)
+    if ('response' in operator) return refused(parts, request, url, operator.response)
     const sessionId = operator.principals.map(({ credentialId }) => credentialId).join(' ')
     const now = parts.now()
     const token = await parts.forms.token(sessionId, now)
@@ -98,9 +98,18 @@ export function createConsole(parts: ConsoleParts): Console {
   }
 }
 
-/** 401 leads on to a sign-in where there is one; what cannot be helped is a finished page. */
-function refused(parts: ConsoleParts, { pathname }: URL, response: Response): Response {
-  if (response.status < 400 || response.status === 401) return response
+/** Who is not signed in is led to where they can be, and back; everything else that the gate says becomes a page. */
+async function refused(parts: ConsoleParts, request: Request, url: URL, response: Response): Promise<Response> {
+  const { pathname } = url
+  const login = response.status === 401 ? await loginOf(response) : undefined
+  if (login !== undefined && (request.method === 'GET' || request.method === 'HEAD')) return seeOther(login)
+  if (response.status === 401)
+    return troublePage(parts, pathname, {
+      status: 401,
+      title: 'You are not signed in',
+      advice: 'Nothing was changed. Sign in, and send it again.',
+      ...(login === undefined ? {} : { link: { href: login, title: 'Sign in' } }),
+    })
   if (response.status === 403)
     return troublePage(parts, pathname, {
       status: 403,
@@ -113,6 +122,13 @@ function refused(parts: ConsoleParts, { pathname }: URL, response: Response): Re
     advice: 'Try again in a few seconds.',
     fields: { 'retry-after': response.headers.get('retry-after') ?? '5' },
   })
+}
+
+/** Where the refusal says that somebody can sign in. */
+async function loginOf(response: Response): Promise<string | undefined> {
+  const problem: unknown = await response.json().catch(() => undefined)
+  const { login } = Object(problem) as { readonly login?: unknown }
+  return typeof login === 'string' && login.startsWith('/.portcullis/login') ? login : undefined
 }
 
 interface Found {

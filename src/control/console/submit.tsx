@@ -67,11 +67,17 @@ export interface Trouble {
   readonly status: number
   readonly title: string
   readonly advice: string
+  /** Default: the page again. */
+  readonly link?: { readonly href: string; readonly title: string }
   readonly fields?: Readonly<Record<string, string>>
 }
 /** Before anybody is known, or when the gate's objects cannot answer: a finished page all the same. */
-export function troublePage(parts: Pick<ConsoleParts, 'policy'>, path: string, { advice, ...rest }: Trouble): Response {
-  return page(frameOf(parts, path, undefined), { ...rest, body: <Advice text={advice} href={path} link="Try again" /> })
+export function troublePage(
+  parts: Pick<ConsoleParts, 'policy'>,
+  path: string,
+  { advice, link = { href: path, title: 'Try again' }, ...rest }: Trouble,
+): Response {
+  return page(frameOf(parts, path, undefined), { ...rest, body: <Advice text={advice} href={link.href} link={link.title} /> })
 }
 
 function Advice({ text, href, link }: { readonly text: string; readonly href: string; readonly link: string }) {

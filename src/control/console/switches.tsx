@@ -1,20 +1,23 @@
 import { ConfirmForm, type FieldError } from '../pages/fields.tsx'
+import { restrictedName } from '../../revocation/restrictions.ts'
+import { targetOf } from '../operations/kill-switches.ts'
 import { Badge, Table } from '../pages/parts.tsx'
 import { type Context, may, pathTo, render } from './context.ts'
 import { notFound, type Sent, submit } from './submit.tsx'
 
-const EVERYTHING = 'everything'
+const EVERYTHING = targetOf(restrictedName('everything', ''))
 
 /** Names of what can be closed, as the admin API writes them. */
 function switchesOf({ parts }: Context): readonly { readonly id: string; readonly title: string }[] {
-  return [{ id: EVERYTHING, title: 'Everything' }, ...parts.policy.routes.map(({ id }) => ({ id: `route:${id}`, title: id }))]
+  return [
+    { id: EVERYTHING, title: 'Everything' },
+    ...parts.policy.routes.map(({ id }) => ({ id: targetOf(restrictedName('route', id)), title: id })),
+  ]
 }
 
 async function closedOf({ parts, now }: Context): Promise<ReadonlySet<string>> {
   const all = await parts.restrictions(now)
-  return new Set(
-    all.filter(({ answer }) => answer === 'close').map(({ kind, subject }) => (kind === 'route' ? `route:${subject}` : EVERYTHING)),
-  )
+  return new Set(all.filter(({ answer }) => answer === 'close').map(({ kind, subject }) => targetOf(restrictedName(kind, subject))))
 }
 
 /** Close a route, or everything, at once; the gate's own pages stay open. */

@@ -19,7 +19,7 @@ const UNKNOWN = { status: 'refused', problem: { status: 404, code: 'not-found', 
 
 const EVERYTHING = restrictedName('everything', '')
 /** `everything`, or `route:` with the route's id, in base64url where that could not stand in a path. */
-function targetOf(name: string): string {
+export function targetOf(name: string): string {
   if (name === EVERYTHING) return 'everything'
   const id = restrictedSubject(name).id
   return `route:${/^[\w.~-]+$/u.test(id) ? id : idOf(id)}`
