@@ -51,7 +51,7 @@ const PAGES: readonly ConsolePage[] = [
 
 /** The pages of those who operate the gate (docs/console.md). */
 export interface Console {
-  handle(request: Request, lifetime: Lifetime): Promise<Response>
+  readonly handle: (request: Request, lifetime: Lifetime) => Promise<Response>
 }
 
 export function createConsole(parts: ConsoleParts): Console {
