@@ -53,6 +53,7 @@ export function createTestPortal(changes: Partial<PortalParts> = {}) {
   const used = new Set<string>()
   const log: string[] = []
   const ended: string[] = []
+  const announced: string[] = []
   const rates = { requests: 0, errors: 0, isFailing: false }
   const forms = createForms(parseRootSecret(ROOT, { gateway: 'test', environment: 'test' }), {
     async use({ scope, id }) {
@@ -85,7 +86,10 @@ export function createTestPortal(changes: Partial<PortalParts> = {}) {
     async signOutEverywhere({ sessionId }) {
       ended.push(sessionId)
     },
-    limitsOf: (limits) => limits,
+    announce: async (authority) => void announced.push(authority),
+    meters: async () => [
+      { name: 'monthly', kind: 'quota', count: 1000, used: 900, remaining: 100, lent: 0, endsAt: Date.UTC(2026, 11, 1) },
+    ],
     now: () => now,
     log: (line) => log.push(line),
     ...changes,
@@ -98,6 +102,7 @@ export function createTestPortal(changes: Partial<PortalParts> = {}) {
     parts,
     log,
     ended,
+    announced,
     rates,
     forms,
     fetch,

@@ -1,6 +1,6 @@
-import type { Accounts, Actor } from '../../directory/accounts.ts'
+import type { Accounts, Actor, App } from '../../directory/accounts.ts'
 import type { Insight } from '../../insight/insight.ts'
-import type { LimitPolicy } from '../../limits/limiter.ts'
+import type { Meter } from '../../limits/ledger.ts'
 import type { ControlConfig, Policy } from '../../policy/policy.ts'
 import type { FieldError } from '../pages/fields.tsx'
 import { flashOf, page, type PageContent } from '../pages/layout.tsx'
@@ -33,8 +33,10 @@ export interface PortalParts {
   readonly identify: (request: Request) => Promise<Visitor | { readonly response: Response }>
   /** Ends every session of the person at this provider. */
   readonly signOutEverywhere: (visitor: Visitor) => Promise<void>
-  /** Limits with the numbers that count for this consumer. */
-  readonly limitsOf: (limits: readonly LimitPolicy[], consumer: string) => readonly LimitPolicy[]
+  /** The feed has grown: this data centre need not wait for the bound. May fail. */
+  readonly announce: (authority: string) => Promise<void>
+  /** How the limits that count an app as a whole stand. */
+  readonly meters: (app: App) => Promise<readonly Meter[]>
   readonly now: () => number
   readonly log: (line: string) => void
 }

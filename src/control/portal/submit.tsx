@@ -35,6 +35,7 @@ export async function submit<Value>(context: Context, { isExpired, spend }: Sent
   const written = await submission.write()
   switch (written.status) {
     case 'written':
+      if (written.inForce === 'announced') await context.parts.announce(context.url.host).catch(() => undefined)
       return submission.done(written.value, written.inForce)
     case 'not_found':
       return notFound(context)

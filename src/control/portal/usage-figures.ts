@@ -1,17 +1,14 @@
 import type { App } from '../../directory/accounts.ts'
 import type { Usage, UsageGroup } from '../../insight/insight.ts'
-import { periodAt } from '../../limits/calendar-quota.ts'
-import type { LimitPolicy } from '../../limits/limiter.ts'
 import type { Context } from './context.ts'
 
 export type Range = '24h' | '30d'
 export interface QuotaUse {
-  readonly name: string
-  readonly period: string
+  readonly label: string
   readonly used: number
   readonly total: number
-  /** Milliseconds since the epoch: when it begins anew. */
-  readonly endsAt: number
+  /** Milliseconds since the epoch: when it begins anew. Absent: by itself never. */
+  readonly endsAt?: number
 }
 export interface UsageFigures {
   readonly range: Range
@@ -71,23 +68,13 @@ function codesOf(groups: Usage['groups']): UsageFigures['errorCodes'] {
     .slice(0, MAX_CODES)
 }
 
-/** Of the plan, where the app as a whole is counted. What was counted here, which the gate's own ledger may know better by a little. */
-async function quotasOf(context: Context, { id, plan: name }: App): Promise<readonly QuotaUse[]> {
-  const { policy, insight, limitsOf } = context.parts
-  const plan = policy.plans.find((one) => one.name === name)
-  const limits = policy.limits.filter((limit) => plan?.limits.includes(limit.name) === true)
-  const counted = limitsOf(limits, id).flatMap((limit) =>
-    isOfApp(limit) && limit.quota !== undefined ? [{ ...limit, quota: limit.quota }] : [],
-  )
-  return Promise.all(
-    counted.map(async ({ name: limit, quota, chargeOn }) => {
-      const { startsAt, endsAt } = periodAt(quota.period, context.now, quota.timeZone)
-      const step = quota.period === 'minute' ? 'minute' : quota.period === 'hour' || quota.period === 'day' ? 'hour' : 'day'
-      const to = Math.min(endsAt, Math.floor(context.now / HOUR) * HOUR + HOUR)
-      const { total } = await insight.usage({ from: startsAt, to, step, consumers: [id] })
-      const used = chargeOn === 'success' ? total.requests - total.errors : total.requests
-      return { name: limit, period: quota.period, used, total: quota.count, endsAt }
-    }),
-  )
+/** Of the ledger: what the gate itself counts, to the request. */
+async function quotasOf({ parts }: Context, app: App): Promise<readonly QuotaUse[]> {
+  const meters = await parts.meters(app)
+  return meters.flatMap(({ name, kind, used, count, endsAt }) => {
+    if (kind !== 'quota' && kind !== 'credits') return []
+    const period = parts.policy.limits.find((limit) => limit.name === name)?.quota?.period
+    const label = kind === 'credits' ? `${name}: credits` : `${name}: this ${period ?? 'period'}`
+    return [{ label, used, total: count, ...(endsAt === undefined ? {} : { endsAt }) }]
+  })
 }
-const isOfApp = ({ by }: LimitPolicy): boolean => by[0]?.length === 1 && by[0][0] === 'consumer'

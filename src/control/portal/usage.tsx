@@ -59,8 +59,13 @@ export function UsageOfApp({ usage, path }: { readonly usage: UsageFigures | und
       )}
       {quotas.length === 0 ? null : (
         <section class="card">
-          {quotas.map(({ name, period, used, total, endsAt }) => (
-            <Meter label={`${name}: this ${period}`} used={used} total={total} note={`Begins anew on ${timeText(endsAt)}.`} />
+          {quotas.map(({ label, used, total, endsAt }) => (
+            <Meter
+              label={label}
+              used={used}
+              total={total}
+              {...(endsAt === undefined ? {} : { note: `Begins anew on ${timeText(endsAt)}.` })}
+            />
           ))}
         </section>
       )}
