@@ -1,12 +1,13 @@
 import { canonicalize, type CanonicalUrl } from './http/canonical-url.ts'
 import { preflightMethodOf, preflightResponse, shareResponse } from './http/cors.ts'
 import type { QuotaWatch } from './insight/quota-watch.ts'
-import type { Admission, Limiter } from './limits/limiter.ts'
+import type { Admission, Charge, Limiter } from './limits/limiter.ts'
 import { rateLimitFields } from './limits/rate-limit-fields.ts'
 import { chargesOf } from './limits/subject.ts'
 import type { AssertionSigner } from './origin/assertion.ts'
 import { attachedToken } from './origin/attached-token.ts'
 import { forward, originPath } from './origin/forward.ts'
+import type { Refusal } from './policy/denial.ts'
 import type { Caller, ConsumeOne, EvaluateContext, Requirement } from './policy/evaluate.ts'
 import type { LinkedPolicy, LinkedRoute } from './policy/link.ts'
 import { createDecide } from './decide.ts'
@@ -17,6 +18,7 @@ import { allowedMethods, exceededCap } from './request-checks.ts'
 import { createRouter } from './policy/router.ts'
 import { replacementFields } from './policy/apply-changes.ts'
 import type { Revocations } from './revocation/revocations.ts'
+import type { DeferredTask } from './schemes/authenticator.ts'
 import type { Directory } from './directory/directory.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 
@@ -138,17 +140,28 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (consumed.status !== 'consumed') return { refusal: { at: 'consume', authenticator, shortfall: consumed, context } }
     }
     if (charges.length === 0) return send(passage, linkedRoute, caller, context, address, undefined)
-    let admission: Admission
-    try {
-      admission = await limiter.admit(charges, context.now, (task) => context.defer(task))
-    } catch (error) {
-      return { refusal: { at: 'dependency', dependency: 'limits', detail: messageOf(error) } }
-    }
-    parts.quotas?.note(charges, admission, caller.consumer, context.now, (task) => context.defer(task))
-    if (admission.status === 'refused') return { refusal: { at: 'limit', admission } }
+    const admission = await countAll(charges, caller, context)
+    if ('at' in admission) return { refusal: admission }
     const { release } = admission
     const sending = async (): Promise<Outcome> => send(passage, linkedRoute, caller, context, address, admission)
     return release === undefined ? sending() : holdPermits(passage, async () => release(now()), sending)
+  }
+
+  /** By all limits or none. */
+  async function countAll(
+    charges: readonly Charge[],
+    { consumer }: Caller,
+    context: EvaluateContext,
+  ): Promise<Extract<Admission, { status: 'admitted' }> | Refusal> {
+    const defer = (task: DeferredTask): void => context.defer(task)
+    let admission: Admission
+    try {
+      admission = await limiter.admit(charges, context.now, defer)
+    } catch (error) {
+      return { at: 'dependency', dependency: 'limits', detail: messageOf(error) }
+    }
+    parts.quotas?.note(charges, admission, consumer, context.now, defer)
+    return admission.status === 'refused' ? { at: 'limit', admission } : admission
   }
 
   async function send(

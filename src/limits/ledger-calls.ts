@@ -1,6 +1,6 @@
 import { encodeHex } from '../http/base64url.ts'
 import { CALL_MS, callObject, within } from '../http/object-call.ts'
-import { shortName, type Balance, type LedgerAnswer, type LedgerRequest, type Receipt } from './ledger.ts'
+import { shortName, type Balance, type LedgerAnswer, type LedgerRequest, type Meter, type Receipt } from './ledger.ts'
 import type { Ledger, ToppedUp, TopUp } from './ledger-object.ts'
 import { createLimiter } from './leased-limiter.ts'
 import type { Limiter, LimitPolicy } from './limiter.ts'
@@ -26,6 +26,20 @@ export function createCreditCalls(namespace: DurableObjectNamespace<Ledger>): Cr
     async balance(subject, limit) {
       const name = await objectName(subject)
       return callObject(async () => namespace.getByName(name).balance(limit))
+    },
+  }
+}
+
+/** How limits stand, exactly, from the ledger of their subject. */
+export interface MeterCalls {
+  meters(subject: string, limits: readonly LimitPolicy[]): Promise<readonly Meter[]>
+}
+
+export function createMeterCalls(namespace: DurableObjectNamespace<Ledger>): MeterCalls {
+  return {
+    async meters(subject, limits) {
+      const name = await objectName(subject)
+      return callObject(async () => namespace.getByName(name).meters(limits))
     },
   }
 }

@@ -5,12 +5,15 @@ import { KEEP_MS, openJournal, type Entry, type Journal, type Row } from './jour
 import {
   addCredits,
   balanceOf,
+  emptyBooks,
   grantAll,
+  metersOf,
   refundOne,
   settledAt,
   type Balance,
   type LedgerAnswer,
   type LedgerRequest,
+  type Meter,
   type Receipt,
 } from './ledger.ts'
 import type { LimitPolicy } from './limiter.ts'
@@ -93,6 +96,14 @@ export class Ledger extends DurableObject<Bindings> {
   async balance(limit: LimitPolicy): Promise<Balance> {
     const now = Date.now()
     return balanceOf(this.#open(now).books, limit, now)
+  }
+
+  /** How limits stand; nothing is charged, and an object that has nothing stays without storage. */
+  async meters(limits: readonly LimitPolicy[]): Promise<readonly Meter[]> {
+    const now = Date.now()
+    const isNew =
+      this.#journal === undefined && this.ctx.storage.sql.exec("select 1 from sqlite_master where name = 'accounts'").toArray().length === 0
+    return metersOf(isNew ? emptyBooks() : this.#open(now).books, limits, now)
   }
 
   /** Forgets the subject when nothing of it matters any more: an object without storage costs nothing. */

@@ -219,6 +219,40 @@ export function balanceOf(books: Books, limit: LimitPolicy, now: number): Balanc
   return { available, lent: account.leases.reduce((sum, { amount }) => sum + amount, 0) }
 }
 
+/** How one limit of a subject stands. Numbers are whole requests, of a limit of credits whole credits. */
+export interface Meter {
+  readonly name: string
+  readonly kind: LimitState['kind']
+  /** The most there is: of a rate its burst, of credits all there ever were. */
+  readonly count: number
+  /** What was spent or lent. */
+  readonly used: number
+  readonly remaining: number
+  /** Of `used`: what isolates were lent, perhaps not spent all of it, and give back within half a minute where they go on. */
+  readonly lent: number
+  /** When the quota's period ends, in milliseconds since the epoch. */
+  readonly endsAt?: number
+}
+/** Charges nothing. */
+export function metersOf(books: Books, limits: readonly LimitPolicy[], now: number): readonly Meter[] {
+  return limits.flatMap((limit) => {
+    const { account, period, parts } = standOf(books, limit, now)
+    const lent = account.leases.reduce((sum, { amount }) => sum + amount, 0)
+    return parts.map(({ state: { kind, remaining } }): Meter => {
+      const counts = {
+        rate: limit.rate?.burst,
+        quota: limit.quota?.count,
+        credits: account.credited,
+        concurrency: limit.concurrency?.count,
+      }
+      const count = counts[kind] ?? 0
+      const used = kind === 'quota' || kind === 'credits' ? account.used : count - remaining
+      const meter: Meter = { name: limit.name, kind, count, used, remaining, lent }
+      return kind === 'quota' && period !== undefined ? Object.assign(meter, { endsAt: period.endsAt }) : meter
+    })
+  })
+}
+
 /** When nothing of what was spent matters any more, in milliseconds since the epoch; `limits` are those just asked about. */
 export function settledAt(books: Books, limits: readonly LimitPolicy[], now: number): number {
   const ends = limits.flatMap((limit) => {
