@@ -37,7 +37,7 @@ export function portalOf(given: Given, portal: NonNullable<ControlConfig['portal
   const { policy, rootSecret } = environment
   const [terms = []] = linked.requirementsOf([[{ scheme: portal.scheme, scopes: [] }]])
   // Whoever has signed in is a developer: of which consumer is for their apps to say.
-  const requirement = terms.map((term) => ({ ...term, consumerOptional: true }))
+  const requirement = terms.map(({ authenticator, scopes }) => ({ authenticator, scopes, consumerOptional: true }))
   const meters = createMeterCalls(bindings.LEDGER)
 
   async function identify(request: Request, lifetime: Lifetime): Promise<Visitor | { readonly response: Response }> {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 /** Highest first: a file imports from its own layer and below (docs/architecture.md, "The house"). */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'portcullis.ts', 'testing'],
-  ['gate.ts', 'control-plane.ts', 'console.ts', 'sign-in.ts', 'session-api.ts', 'session-class.ts'],
+  ['gate.ts', 'control-plane.ts', 'console.ts', 'leak-reports.ts', 'portal.ts', 'sign-in.ts', 'session-api.ts', 'session-class.ts'],
   ['gateway.ts', 'observer.ts', 'shield.ts', 'presented.ts', 'decide.ts', 'passage.ts', 'request-checks.ts', 'environment.ts', 'control', 'identity'],
   ['insight', 'origin', 'limits', 'policy'],
   ['schemes'],
