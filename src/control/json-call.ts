@@ -28,6 +28,14 @@ export function stale(version?: number): Problem {
   }
 }
 
+export const lackingScope = (scope: string): Problem => ({
+  status: 403,
+  code: 'scope-insufficient',
+  title: 'The credential lacks a scope',
+  detail: 'Ask an owner of this gate for a role that has it (docs/admin-api.md).',
+  extensions: { scope: `portcullis:${scope}` },
+})
+
 export function methodNotAllowed(allow: string): Problem {
   return { status: 405, code: 'method-not-allowed', title: 'The route does not take this method', fields: [['allow', allow]] }
 }

@@ -7,7 +7,7 @@ import { messageOf } from '../passage.ts'
 import { deny } from '../policy/denial.ts'
 import { overAdminLimit } from './admin-limits.ts'
 import { once, type IdempotencyStore } from './idempotency.ts'
-import { json, methodNotAllowed, PRECONDITION_REQUIRED, readJson, stale, UNAVAILABLE } from './json-call.ts'
+import { json, lackingScope, methodNotAllowed, PRECONDITION_REQUIRED, readJson, stale, UNAVAILABLE } from './json-call.ts'
 import type { Answer, Call, Operation } from './operation.ts'
 import { ADMIN_PREFIX, createOperationTable } from './operation-table.ts'
 import type { Operator, Operators } from './operators.ts'
@@ -49,6 +49,15 @@ export function createOperationRouter(parts: OperationRouterParts): (request: Re
     return response
   }
 
+  async function admit(operation: Operation, request: Request, lifetime: Lifetime): Promise<Operator | { readonly response: Response }> {
+    const operator = await parts.operators.identify(request, operation.scope, lifetime)
+    if ('response' in operator) return operator
+    const lacking = operation.needs?.find((scope) => !operator.scopes.has(scope))
+    if (lacking !== undefined) return { response: problemResponse(lackingScope(lacking)) }
+    const response = await overLimit('credential', operator)
+    return response === undefined ? operator : { response }
+  }
+
   async function answer(request: Request, lifetime: Lifetime): Promise<Response> {
     const found = match(request.method, new URL(request.url).pathname.slice(ADMIN_PREFIX.length))
     if (found.status === 'unknown') return problemResponse(UNKNOWN)
@@ -57,10 +66,8 @@ export function createOperationRouter(parts: OperationRouterParts): (request: Re
     const address = request.headers.get('cf-connecting-ip') ?? undefined
     const early = await overLimit('address', { principals: [], ...(address === undefined ? {} : { address }) })
     if (early !== undefined) return early
-    const operator = await parts.operators.identify(request, operation.scope, lifetime)
+    const operator = await admit(operation, request, lifetime)
     if ('response' in operator) return operator.response
-    const late = await overLimit('credential', operator)
-    if (late !== undefined) return late
     try {
       const read = await readCall(operation, params, request, operator, parts.now())
       if ('problem' in read) return problemResponse(read.problem)

@@ -35,6 +35,8 @@ export interface Operation {
   readonly path: `/${string}`
   readonly summary: string
   readonly scope: AdminScope
+  /** Further ones without which it is refused. */
+  readonly needs?: readonly AdminScope[]
   /** Strict: what it does not know is an error with its pointer. */
   readonly query?: v.GenericSchema<unknown, Readonly<Record<string, unknown>>>
   readonly body?: v.GenericSchema

@@ -4,7 +4,7 @@ import { problemResponse } from '../http/problem.ts'
 import type { Requirement } from '../policy/evaluate.ts'
 import type { Authenticator, Principal } from '../schemes/authenticator.ts'
 import { personName } from '../sessions/person-name.ts'
-import { UNAVAILABLE } from './json-call.ts'
+import { lackingScope, UNAVAILABLE } from './json-call.ts'
 import { ADMIN_SCOPES, type AdminScope } from './operation.ts'
 import { adminScopesOf, scopesOfRole } from './roles.ts'
 
@@ -44,7 +44,7 @@ export function createOperators({ gateway, adminKey, security, roleOf }: Operato
       const { caller, alternative, requestId, content } = identified
       const { principals } = caller
       const [principal] = principals
-      if (principal === undefined) return { response: lacking(scope) }
+      if (principal === undefined) return { response: problemResponse(lackingScope(scope)) }
       if (alternative === 0) {
         const scopes = new Set(ADMIN_SCOPES.filter((one) => principal.scopes.has(one)))
         const actor = { kind: 'operator', id: principal.credentialId, display: principal.subject, requestId } as const
@@ -60,20 +60,10 @@ export function createOperators({ gateway, adminKey, security, roleOf }: Operato
           return { response: problemResponse({ ...UNAVAILABLE, requestId }) }
         }
       }
-      if (!scopes.has(scope)) return { response: lacking(scope) }
+      if (!scopes.has(scope)) return { response: problemResponse(lackingScope(scope)) }
       return { actor: { kind: 'operator', id: person, display: displayOf(principal), requestId }, scopes, principals, content }
     },
   }
-}
-
-function lacking(scope: AdminScope): Response {
-  return problemResponse({
-    status: 403,
-    code: 'scope-insufficient',
-    title: 'The credential lacks a scope',
-    detail: 'Ask an owner of this gate for a role that has it (docs/admin-api.md).',
-    extensions: { scope: `portcullis:${scope}` },
-  })
 }
 
 const NAMES = ['email', 'preferred_username', 'name'] as const

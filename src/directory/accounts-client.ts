@@ -4,6 +4,7 @@ import type { RootSecret } from '../credentials/root-secret.ts'
 import { encodeBase64Url, encodeHex } from '../http/base64url.ts'
 import { CALL_MS, callObject, within } from '../http/object-call.ts'
 import type { AccountFault, Accounts, Actor, KeyDraft, KeyRecord, Page, PageAsked, Written } from './accounts.ts'
+import { applyDocument, type ApplyDocument } from './apply-document.ts'
 import type { ChangeArguments, Changed, ChangeName, DirectoryObject } from './directory-object.ts'
 import * as drafts from './drafts.ts'
 import { newId } from './ids.ts'
@@ -204,6 +205,19 @@ export function createAccounts(parts: AccountsParts): Accounts & { readonly once
     // Not repeated: a line that is there twice would tell of two changes.
     record: async (line, actor) => within(object().record(line, actor), CALL_MS, 'the directory'),
 
+    async apply(document, isDry, actor) {
+      const asked = drafts.read(applyDocument, document)
+      if ('errors' in asked) return invalid(asked.errors)
+      const faults = unknownPlans(asked.value, hasPlan)
+      if (faults.length > 0) return invalid(faults)
+      const applied = object().apply(asked.value, isDry, actor) as ReturnType<Accounts['apply']>
+      return within(applied, 2 * CALL_MS, 'the directory')
+    },
+    async exported(asked) {
+      const page = await pageOf(asked, async (paged) => ask(async (stub) => stub.exported(paged) as Promise<readonly { id: string }[]>))
+      return page
+    },
+
     operators: async () => ask(async (stub) => stub.operators()),
     operatorRole: async (person) => ask(async (stub) => stub.operatorRole(person)),
     changeOperator: async (person, asked, actor) => change('changeOperator', actor, person, asked),
@@ -213,6 +227,19 @@ export function createAccounts(parts: AccountsParts): Accounts & { readonly once
       end: async (name, answer) => ask(async (stub) => stub.endOnce(name, answer)),
     },
   }
+}
+
+function unknownPlans({ organisations }: ApplyDocument, hasPlan: (name: string) => boolean): readonly AccountFault[] {
+  const detail = 'the policy has no such plan'
+  return organisations.flatMap(({ apps = [] }, index) =>
+    apps.flatMap(({ plan, keys = [] }, at) => {
+      const place = `/organisations/${index}/apps/${at}`
+      const ofKeys = keys.flatMap((key, of) =>
+        key.plan === undefined || hasPlan(key.plan) ? [] : [{ pointer: `${place}/keys/${of}/plan`, detail }],
+      )
+      return hasPlan(plan) ? ofKeys : [{ pointer: `${place}/plan`, detail }, ...ofKeys]
+    }),
+  )
 }
 
 const NOT_FOUND = { status: 'not_found' } as const

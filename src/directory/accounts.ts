@@ -238,6 +238,15 @@ export interface Accounts {
     { readonly status: 'whole'; readonly entries: number; readonly head: string } | { readonly status: 'broken'; readonly sequence: number }
   >
 
+  /** Brings the directory to what a document says (`apply-document.ts`): what was, or would be, done, as the log has it. */
+  apply(
+    document: unknown,
+    isDry: boolean,
+    actor: Actor,
+  ): Promise<Written<readonly Pick<AuditEntry, 'action' | 'target' | 'organisation' | 'detail'>[]>>
+  /** Everything but secrets, operators and the log, in the form that `apply` takes. */
+  exported(page: PageAsked): Promise<Page<object>>
+
   operators(): Promise<readonly OperatorRecord[]>
   operatorRole(person: string): Promise<OperatorRole | undefined>
   changeOperator(

@@ -1,5 +1,7 @@
 import type { ChangePatch } from '../revocation/changes.ts'
 import type { KeyPatch } from './accounts.ts'
+import type { ApplyKey } from './apply-document.ts'
+import type { FeedCall } from './outbox.ts'
 import { MAX_KEYS, MAX_REVOKED } from './drafts.ts'
 import { lookupOf, type StoredKey } from './tables.ts'
 import { changedBy, full, invalid, NEVER, NOT_FOUND, written, type Outcome, type Work } from './work.ts'
@@ -50,6 +52,31 @@ function refusalOf(
   if (alive.length >= 2 * MAX_KEYS) return full(2 * MAX_KEYS)
   const lookup = lookupOf(draft)
   return lookup !== null && tables.keyBy(lookup) !== undefined ? invalid('/imported', 'the key is known already') : undefined
+}
+
+/** What an export says of each kind: every issued key ends; the others are known by nothing else. */
+const NEEDED = { secret: 'expiresAt', imported: 'digest', public: 'publicKey' } as const
+
+/** A key of an export, as it was: one that was issued verifies itself as before, and holds nothing that is not in it. */
+export function restoreKey(work: Work, app: string, wanted: ApplyKey): Outcome<StoredKey> {
+  const { tables, now, actor, log } = work
+  const owner = tables.app(app)
+  if (owner === undefined) return NOT_FOUND
+  const { kind, state = 'active' } = wanted
+  if (kind === undefined) return invalid('/id', 'nobody knows this key; an export says all of it')
+  const missing = NEEDED[kind]
+  if (wanted[missing] === undefined) return invalid(`/${missing}`, 'without it the key is of no use')
+  const refusal = state === 'revoked' ? undefined : refusalOf(work, { ...wanted, app, kind }, MAX_KEYS, undefined)
+  if (refusal !== undefined) return refusal
+  const restored = { createdAt: now, createdBy: actor.id, ...wanted, app, kind, organisation: owner.organisation, state, version: 1 }
+  const { lastUsedAt: _, ...key } = restored as StoredKey
+  tables.putKey(key)
+  tellNew(work, key, owner.plan)
+  if (state === 'disabled') tellChange(work, key, { disabled: true }, 'restored')
+  if (key.validUntil !== undefined) tellChange(work, key, { validUntil: key.validUntil }, 'restored')
+  if (state === 'revoked') work.tell(revocationOf(key, 'revoked'))
+  log('key.restore', target(key.id), { app, name: key.name, kind, state }, owner.organisation)
+  return written(key)
 }
 
 /** What the key does not say itself: networks, browser origins, and a plan that the app was given meanwhile. */
@@ -113,12 +140,11 @@ export function revokeKey({ tables, tell, log }: Work, id: string, reason: strin
   tables.putKey(revoked)
   const old = tables.keys(known.app).filter(({ state }) => state === 'revoked')
   for (const one of old.toSorted((a, b) => b.createdAt - a.createdAt).slice(MAX_REVOKED)) tables.dropKey(one.id)
-  const entry = {
-    target: target(id) as { type: 'key'; id: string },
-    expiresAt: known.expiresAt ?? NEVER,
-    reason: reason === '' ? 'revoked' : reason,
-  }
-  tell({ kind: 'append', entries: [entry] })
+  tell(revocationOf(known, reason === '' ? 'revoked' : reason))
   log('key.revoke', target(id), { app: known.app, name: known.name, reason }, known.organisation)
   return written(revoked)
+}
+
+function revocationOf({ id, expiresAt = NEVER }: StoredKey, reason: string): FeedCall {
+  return { kind: 'append', entries: [{ target: { type: 'key', id }, expiresAt, reason }] }
 }

@@ -1,7 +1,10 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
+import { CALL_MS, within } from '../http/object-call.ts'
 import { FEED_NAME } from '../revocation/feed.ts'
 import type { Actor, App, AuditEntry, OperatorRole, Organisation, Page, Written } from './accounts.ts'
+import { apply } from './apply.ts'
+import type { ApplyDocument } from './apply-document.ts'
 import { createAuditLog, type AuditLine, type AuditLog, type Verified } from './audit-log.ts'
 import { changeApp, createApp, deleteApp } from './change-apps.ts'
 import { changeKey, createKey, revokeKey } from './change-keys.ts'
@@ -15,11 +18,12 @@ import {
   invite,
   withdrawInvitation,
 } from './change-organisations.ts'
+import { MAX_APPS } from './drafts.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { beginOnce, endOnce, type Remembered } from './remembered.ts'
 import { migrate } from './schema.ts'
 import { createTables, type Paged, type StoredInvitation, type StoredKey, type StoredOperator, type Tables } from './tables.ts'
-import type { Outcome, Work } from './work.ts'
+import { written, type Outcome, type Work } from './work.ts'
 
 /** Until the feed is told again what it has not heard. */
 const RETRY_MS = 2000
@@ -47,6 +51,17 @@ export type ChangeName = keyof typeof CHANGES
 export type ChangeArguments<Name extends ChangeName> = Rest<(typeof CHANGES)[Name]>
 export type Changed<Name extends ChangeName> = ReturnType<(typeof CHANGES)[Name]> extends Outcome<infer Value> ? Written<Value> : never
 
+const MAX_FAULTS = 100
+/** Takes a transaction back. */
+class Undone extends Error {
+  override readonly name = 'Undone'
+  readonly outcome: Outcome<unknown>
+  constructor(outcome: Outcome<unknown>) {
+    super('undone')
+    this.outcome = outcome
+  }
+}
+
 /** Who the developers and the operators are, and everything that was done: the one object of a gateway that knows. */
 export class DirectoryObject extends DurableObject<Bindings> {
   readonly #sql: SqlStorage
@@ -62,16 +77,40 @@ export class DirectoryObject extends DurableObject<Bindings> {
     this.#tables = createTables(this.#sql)
     this.#audit = createAuditLog(this.#sql)
     this.#outbox = createOutbox(this.#sql, () => bindings.REVOCATIONS.getByName(FEED_NAME))
+    if (!this.#outbox.isEmpty()) void state.storage.setAlarm(Date.now() + RETRY_MS)
   }
 
   /** Rows, log and outbox in one transaction; answered once the log is sealed and the feed was told, or could not be for now. */
   async change<Name extends ChangeName>(name: Name, actor: Actor, ...rest: ChangeArguments<Name>): Promise<Changed<Name>> {
     const run = CHANGES[name] as unknown as (work: Work, ...rest: unknown[]) => Outcome<unknown>
+    const { outcome, isTold } = this.#transact(actor, (work) => run(work, ...rest))
+    if (outcome.status !== 'written') return outcome as Changed<Name>
+    return { ...outcome, inForce: await this.#settled(isTold) } as Changed<Name>
+  }
+
+  /** All of a document as one change, or nothing. `isDry`: what would be done, and nothing is. */
+  async apply(document: ApplyDocument, isDry: boolean, actor: Actor): Promise<Written<readonly AuditLine[]>> {
+    const { outcome, isTold } = this.#transact(actor, (work): Outcome<readonly AuditLine[]> => {
+      const lines: AuditLine[] = []
+      const log: Work['log'] = (action, target, detail, organisation) => {
+        lines.push({ action, target, detail, ...(organisation === undefined ? {} : { organisation }) })
+        work.log(action, target, detail, organisation)
+      }
+      const errors = apply({ ...work, log }, document)
+      if (errors.length > 0) throw new Undone({ status: 'invalid', errors: errors.slice(0, MAX_FAULTS) })
+      if (isDry) throw new Undone(written(lines))
+      return written(lines)
+    })
+    if (outcome.status !== 'written') return outcome
+    return { ...outcome, inForce: isDry ? 'announced' : await this.#settled(isTold) }
+  }
+
+  #transact<Value>(actor: Actor, run: (work: Work) => Outcome<Value>): { readonly outcome: Outcome<Value>; readonly isTold: boolean } {
     let isTold = false
-    const outcome = this.ctx.storage.transactionSync(() => {
-      const now = Date.now()
-      return run(
-        {
+    try {
+      const outcome = this.ctx.storage.transactionSync(() => {
+        const now = Date.now()
+        return run({
           tables: this.#tables,
           actor,
           now,
@@ -81,16 +120,22 @@ export class DirectoryObject extends DurableObject<Bindings> {
             isTold = true
             this.#outbox.add(call)
           },
-        },
-        ...rest,
-      )
-    })
-    if (outcome.status !== 'written') return outcome as Changed<Name>
+        })
+      })
+      return { outcome, isTold }
+    } catch (error) {
+      if (error instanceof Undone) return { outcome: error.outcome as Outcome<Value>, isTold: false }
+      throw error
+    }
+  }
+
+  async #settled(isTold: boolean): Promise<'announced' | 'pending'> {
     // With the transaction: an eviction from here on loses neither.
     if (isTold) await this.ctx.storage.setAlarm(Date.now() + RETRY_MS)
     await this.#audit.seal()
-    const inForce = !isTold || (await this.#deliver()) ? 'announced' : 'pending'
-    return { ...outcome, inForce } as Changed<Name>
+    if (!isTold) return 'announced'
+    const isDone = await within(this.#deliver(), CALL_MS, 'the revocation feed').catch(() => false)
+    return isDone ? 'announced' : 'pending'
   }
 
   override async alarm(): Promise<void> {
@@ -101,7 +146,8 @@ export class DirectoryObject extends DurableObject<Bindings> {
   async #deliver(): Promise<boolean> {
     const isDone = await this.#outbox.deliver()
     this.#failures = isDone ? 0 : this.#failures + 1
-    if (isDone) await this.ctx.storage.deleteAlarm()
+    // Nothing may come between the two: a decision that was just made has set the alarm for itself.
+    if (isDone && this.#outbox.isEmpty()) await this.ctx.storage.deleteAlarm()
     else await this.ctx.storage.setAlarm(Date.now() + Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** Math.min(this.#failures, 6)))
     return isDone
   }
@@ -149,6 +195,18 @@ export class DirectoryObject extends DurableObject<Bindings> {
     const [key] = lookups.slice(0, 8).flatMap((lookup) => this.#tables.keyBy(lookup) ?? [])
     const app = key === undefined ? undefined : this.#tables.app(key.app)
     return key === undefined || app === undefined ? undefined : { key, app }
+  }
+  /** Organisations with all that is theirs, in the form that `apply` takes: everything but secrets. */
+  async exported(asked: Paged): Promise<readonly object[]> {
+    const tables = this.#tables
+    return tables.organisations(asked).map((organisation) =>
+      Object.assign({}, organisation, {
+        members: tables.members(organisation.id),
+        apps: tables
+          .apps({ organisation: organisation.id, limit: MAX_APPS })
+          .map((app) => Object.assign({}, app, { keys: tables.keys(app.id) })),
+      }),
+    )
   }
   async operators(): Promise<readonly StoredOperator[]> {
     return this.#tables.operators()

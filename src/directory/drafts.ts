@@ -128,7 +128,7 @@ export const keyPatch = v.strictObject({
 export const rotation = v.strictObject({ overlapSeconds: v.exactOptional(seconds(0, MAX_OVERLAP_SECONDS)) })
 export const operatorChange = v.strictObject({ role: v.picklist(OPERATOR_ROLES), display: line(100, 0) })
 export const reason = line(200, 0)
-export { person as personSchema }
+export { person as personSchema, publicKey as publicKeySchema, state as stateSchema }
 
 /** All faults at once, each with its place. */
 export function read<const Schema extends v.GenericSchema>(

@@ -26,7 +26,7 @@ export interface Visitor {
 export interface PortalParts {
   readonly policy: Pick<Policy, 'title' | 'plans' | 'routes' | 'schemes' | 'limits' | 'revocation'>
   readonly portal: NonNullable<ControlConfig['portal']>
-  readonly accounts: Omit<Accounts, 'verifyAudit' | 'operators' | 'operatorRole' | 'changeOperator' | 'record'>
+  readonly accounts: Omit<Accounts, 'verifyAudit' | 'operators' | 'operatorRole' | 'changeOperator' | 'record' | 'apply' | 'exported'>
   readonly insight: Pick<Insight, 'usage' | 'lastUsed'>
   readonly forms: Forms
   /** By the policy's session scheme. The response refuses: 401 where a sign-in would help. */
