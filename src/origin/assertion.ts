@@ -114,15 +114,19 @@ function claimsOf({ audience, method, path, route, caller }: AssertedRequest, is
     route,
     ...(caller.consumer === undefined ? {} : { consumer: caller.consumer }),
     ...(caller.plan === undefined ? {} : { plan: caller.plan }),
-    principals: caller.principals.map(({ scheme, kind, issuer: iss, subject: sub, person, credentialId: id, scopes, claims }) => ({
-      scheme,
-      kind,
-      iss,
-      sub,
-      id,
-      scope: [...scopes].join(' '),
-      ...(kind === 'session' ? factsOf(person, claims) : {}),
-    })),
+    principals: caller.principals.map(
+      ({ scheme, kind, issuer: iss, subject: sub, person, credentialId: id, scopes, claims, expiresAt: endsAt }) => ({
+        scheme,
+        kind,
+        iss,
+        sub,
+        id,
+        scope: [...scopes].join(' '),
+        // Of the credential: an origin that keeps a connection open ends it then.
+        ...(Number.isFinite(endsAt) ? { exp: Math.floor(endsAt / 1000) } : {}),
+        ...(kind === 'session' ? factsOf(person, claims) : {}),
+      }),
+    ),
   }
 }
 

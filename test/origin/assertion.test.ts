@@ -58,7 +58,7 @@ describe('createAssertionSigner()', () => {
       route: 'getOrder',
       consumer: 'acme',
       plan: 'gold',
-      principals: [{ scheme: 'app', kind: 'api-key', iss: 'test', sub: 'acme', id: 'app-1', scope: 'read write' }],
+      principals: [{ scheme: 'app', kind: 'api-key', iss: 'test', sub: 'acme', id: 'app-1', scope: 'read write', exp: SECONDS + 3600 }],
     })
   })
 
@@ -69,6 +69,14 @@ describe('createAssertionSigner()', () => {
     expect(payload).toMatchObject({ principals: [], exp: SECONDS + 60 })
     expect(payload).not.toHaveProperty('consumer')
     expect(payload).not.toHaveProperty('plan')
+  })
+
+  test.each([
+    ['with its end', NOW + 7_200_999, SECONDS + 7200],
+    ['without one', Number.POSITIVE_INFINITY, undefined],
+  ])('GW-6: a credential %s', async (_name, expiresAt, exp) => {
+    const { principals } = decodeJwt(await signer().sign(request({ caller: caller({ expiresAt }) }), NOW))
+    expect((principals as readonly { exp?: number }[])[0]?.exp).toBe(exp)
   })
 
   test('two principals in their order', async () => {
@@ -102,7 +110,7 @@ describe('createAssertionSigner()', () => {
         access_token: 'secret',
       }
       expect(await told(claims)).toEqual({
-        scheme: 'app', kind: 'session', iss: 'test', sub: 'ada', id: 'app-1', scope: 'read write',
+        scheme: 'app', kind: 'session', iss: 'test', sub: 'ada', id: 'app-1', scope: 'read write', exp: SECONDS + 3600,
         person: 'p-1', groups: ['staff'], acr: 'mfa', amr: ['otp'], auth_time: SECONDS - 10,
       }) // prettier-ignore
       expect(JSON.stringify(decodeJwt(await signer().sign(request({ caller: caller({ claims }) }), NOW)))).not.toMatch(/staff|mfa/u)
