@@ -29,7 +29,7 @@ import type { Gateway } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
 import { createEvents, createWebhooks } from './insight/events.ts'
 import type { GateEvent } from './insight/gate-event.ts'
-import { createInsight } from './insight/insight-calls.ts'
+import { createInsight, importUsage } from './insight/insight-calls.ts'
 import { createCreditCalls, createMeterCalls } from './limits/ledger-calls.ts'
 import type { Limiter } from './limits/limiter.ts'
 import { leakReportRoutes } from './leak-reports.ts'
@@ -199,7 +199,10 @@ function ownOperations(parts: ControlPlaneParts, all: () => readonly Operation[]
       hasPlan: (name) => directory.plan(name) !== undefined,
     }),
     ...abuseOperations(parts, feed),
-    ...usageOperations({ insight: createInsight(bindings.INSIGHT) }),
+    ...usageOperations({
+      insight: createInsight(bindings.INSIGHT),
+      importUsage: async (id, usage) => importUsage(bindings.INSIGHT, id, usage),
+    }),
     ...eventsOperations({ events: createEvents(bindings.EVENTS) }),
     ...webhooksOperations({ webhooks: createWebhooks(bindings.EVENTS) }),
     ...creditsOperations({

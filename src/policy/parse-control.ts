@@ -1,10 +1,11 @@
 import type * as v from 'valibot'
+import { looksLikePem } from '../http/pem.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
 import type { controlSchema } from './document-control.ts'
 import { checkSecurity } from './parse-security.ts'
-import type { ControlConfig, PlanConfig } from './policy.ts'
+import type { ControlConfig, PlanConfig, ScannerConfig } from './policy.ts'
 import { pointerTo } from './problems.ts'
-import { checkName, checkNames, present, type Reading } from './reading.ts'
+import { checkName, checkNames, checkUrl, present, type Reading } from './reading.ts'
 
 /** Names of apps are consumers of the gate: a policy's own may not look like one. */
 export const APP_NAME = /^app_/u
@@ -18,7 +19,7 @@ interface Declared {
 }
 
 export function parseControl(
-  { security = [], portal }: v.InferOutput<typeof controlSchema>,
+  { security = [], portal, secretScanning = [] }: v.InferOutput<typeof controlSchema>,
   pointer: string,
   { schemeNames, planNames, plans, consumerNames, reading }: Declared,
 ): ControlConfig {
@@ -34,11 +35,31 @@ export function parseControl(
   }
   return {
     security: security.map((requirement) => Object.entries(requirement).map(([scheme, scopes]) => ({ scheme, scopes }))),
+    secretScanning: secretScanning.flatMap(
+      (scanner, index) => parseScanner(scanner, pointerTo(pointer, 'secretScanning', index), reading) ?? [],
+    ),
     ...present(
       'portal',
       portal === undefined ? undefined : parsePortal(portal, pointerTo(pointer, 'portal'), { planNames, plans, reading }),
     ),
   }
+}
+
+type ScannerDocument = NonNullable<v.InferOutput<typeof controlSchema>['secretScanning']>[number]
+function parseScanner({ name, keysUrl, keys }: ScannerDocument, pointer: string, reading: Reading): ScannerConfig | undefined {
+  const { problems } = reading
+  if ((keysUrl === undefined) === (keys === undefined)) {
+    problems.error(pointer, 'a scanner has either "keysUrl" or "keys"')
+    return undefined
+  }
+  if (keysUrl !== undefined) {
+    checkUrl(keysUrl, pointerTo(pointer, 'keysUrl'), reading, { query: true })
+    return { name, keysUrl }
+  }
+  for (const [index, { publicKey }] of (keys ?? []).entries()) {
+    if (!looksLikePem(publicKey)) problems.error(pointerTo(pointer, 'keys', index, 'publicKey'), 'must be a public key of P-256 in PEM')
+  }
+  return { name, keys: keys ?? [] }
 }
 
 type PortalDocument = NonNullable<v.InferOutput<typeof controlSchema>['portal']>

@@ -42,6 +42,10 @@ export interface AbuseConfig {
 }
 
 /** Who operates this gate, and what developers may do by themselves (docs/accounts.md). */
+/** Who tells of leaked keys, and by what keys they sign: published at a URL, or written in the policy. */
+export type ScannerConfig =
+  | { readonly name: string; readonly keysUrl: string }
+  | { readonly name: string; readonly keys: readonly { readonly id: string; readonly publicKey: string }[] }
 export interface ControlConfig {
   /** Besides admin keys. Their scopes name roles, such as `portcullis:operator`. */
   readonly security: readonly Alternative[]
@@ -55,6 +59,8 @@ export interface ControlConfig {
     readonly maxApps: number
     readonly maxKeys: number
   }
+  /** Empty: nobody tells. */
+  readonly secretScanning: readonly ScannerConfig[]
 }
 
 export interface Route {
