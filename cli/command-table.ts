@@ -134,6 +134,21 @@ export const COMMAND_TABLE: readonly { readonly title: string; readonly entries:
       { name: 'kill', summary: 'close a route, or everything', load: async () => (await import('./commands/kill.ts')).killCommand },
     ],
   },
+  {
+    title: 'All of it as a file',
+    entries: [
+      {
+        name: 'apply',
+        summary: 'make the directory what a file says',
+        load: async () => (await import('./commands/apply.ts')).applyCommand,
+      },
+      {
+        name: 'export',
+        summary: 'write the directory as such a file',
+        load: async () => (await import('./commands/export.ts')).exportCommand,
+      },
+    ],
+  },
 ]
 
 export const COMMANDS: readonly TableEntry[] = COMMAND_TABLE.flatMap(({ entries }) => entries)

@@ -27,6 +27,8 @@ export const blockCommand = gateCommand({
           paging: 'whole',
           columns: [
             column('BLOCK', 'id'),
+            column('KIND', 'kind'),
+            flexible('SUBJECT', 'subject'),
             column('ANSWER', 'answer'),
             timeColumn('SINCE', 'since'),
             timeColumn('UNTIL', 'until'),
@@ -56,7 +58,7 @@ export const blockCommand = gateCommand({
     limit: LIMIT,
     yes: YES,
   },
-  examples: ["portcullis block address 192.0.2.7 --for 1h --reason 'floods us' --yes", 'portcullis block lift address:192.0.2.7'],
+  examples: ["portcullis block address 192.0.2.7 --for 1h --reason 'floods us' --yes", 'portcullis block lift YWRkcmVzczoxOTIuMC4yLjc'],
 })
 
 async function block(call: GateCall, name: string, kind: string): Promise<number> {

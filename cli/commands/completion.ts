@@ -10,7 +10,11 @@ interface Known {
   readonly options: readonly string[]
 }
 
-const SHELLS: Readonly<Record<string, (known: readonly Known[]) => string>> = { bash, zsh, fish }
+const SHELLS = new Map<string, (known: readonly Known[]) => string>([
+  ['bash', bash],
+  ['zsh', zsh],
+  ['fish', fish],
+])
 
 export const completionCommand: Command = {
   help: `Usage: portcullis completion bash|zsh|fish
@@ -22,11 +26,11 @@ Prints what a shell needs to complete commands, actions and options.
   fish  portcullis completion fish > ~/.config/fish/completions/portcullis.fish
 
 Example: portcullis completion bash`,
-  actions: Object.keys(SHELLS),
+  actions: [...SHELLS.keys()],
   async run(args, terminal) {
     const { positionals } = parseArgs({ args: [...args], options: {}, allowPositionals: true })
-    const write = positionals.length === 1 ? SHELLS[positionals[0] ?? ''] : undefined
-    if (write === undefined) throw new UsageError(`say which shell: portcullis completion ${Object.keys(SHELLS).join('|')}`)
+    const write = positionals.length === 1 ? SHELLS.get(positionals[0] ?? '') : undefined
+    if (write === undefined) throw new UsageError(`say which shell: portcullis completion ${[...SHELLS.keys()].join('|')}`)
     terminal.out(write(await knownCommands()))
     return 0
   },

@@ -25,7 +25,7 @@ export const killCommand = gateCommand({
           path: 'kill-switches',
           paging: 'whole',
           columns: [
-            { title: 'TARGET', of: ({ kind, id }) => (kind === 'everything' ? kind : id) },
+            { title: 'TARGET', of: ({ kind, subject }) => (kind === 'everything' ? kind : `route:${String(subject)}`) },
             timeColumn('SINCE', 'since'),
             timeColumn('UNTIL', 'until'),
             flexible('REASON', 'cause'),

@@ -45,7 +45,7 @@ function adviceFor(status: number, code: string, problem: Readonly<Record<string
         ? [`the admin key needs the scope ${scopeOf(problem, challenge)}: have one made with portcullis keys create --admin --scopes …`]
         : []
     case 404:
-      return code === 'route-unknown' ? ['this gate does not offer that: does its policy have x-portcullis.control?'] : []
+      return code === 'route-unknown' ? ['this gate does not offer that: it may be older than this command'] : []
     case 429:
     case 503:
       return ['nothing is done for certain; run it again']

@@ -44,8 +44,7 @@ export function showItem(call: Pick<GateCall, 'isJson' | 'terminal'>, item: Item
 }
 
 /** Instants are milliseconds in the API, and end in `At`, `Until` or `since`. */
-const memberText = (name: string, value: unknown): unknown =>
-  typeof value === 'number' && /(?:At|Until|^since|^until|^at)$/u.test(name) ? timeText(value) : value
+const memberText = (name: string, value: unknown): unknown => (/(?:At|Until|^since|^until|^at)$/u.test(name) ? timeText(value) : value)
 
 /** What was done, in one line, or the API's answer. */
 export function done(call: Pick<GateCall, 'isJson' | 'terminal'>, words: string, value: Item): number {

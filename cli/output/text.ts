@@ -62,7 +62,7 @@ export const padTo = (text: string, columns: number, side: 'left' | 'right' = 'l
 
 /** ISO 8601 in UTC, to the second; `-`: there is none. */
 export function timeText(milliseconds: unknown): string {
-  if (typeof milliseconds === 'string') return visible(milliseconds)
+  if (typeof milliseconds === 'string') return visible(milliseconds).replace(/\.\d{3}Z$/u, 'Z')
   if (typeof milliseconds !== 'number' || !Number.isFinite(milliseconds) || Math.abs(milliseconds) > 8.64e15) return '-'
   return new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/u, 'Z')
 }

@@ -219,7 +219,7 @@ describe('refusals', () => {
       { status: 403, headers: { 'www-authenticate': 'Bearer scope="accounts:read"' }, value: { code: 'scope-insufficient', title: 'No' } },
       /needs the scope accounts:read:/u,
     ],
-    [{ status: 404, value: { code: 'route-unknown', title: 'No such route' } }, /x-portcullis\.control/u],
+    [{ status: 404, value: { code: 'route-unknown', title: 'No such route' } }, /does not offer that/u],
     [{ status: 404, value: { code: 'not-found', title: 'No such app' } }, /^404 No such app$/u],
     [
       { status: 422, value: { title: 'Not valid', errors: [{ pointer: '/name', detail: 'too long' }] } },
