@@ -48,6 +48,7 @@ const openIdProvider = closed({
   userInfo: v.optional(v.boolean()),
   idTokenAlgorithm: v.optional(v.picklist(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'])),
   acrValues: v.optional(v.pipe(v.array(acr), v.maxLength(16, 'more than 16'))),
+  responseMode: v.optional(v.picklist(['query', 'form_post'])),
   followTokens: v.optional(v.boolean()),
 })
 export type OpenIdProviderDocument = v.InferOutput<typeof openIdProvider>

@@ -56,6 +56,8 @@ export interface OpenIdProviderConfig extends CommonConfig {
   readonly idTokenAlgorithm: string
   /** Send along: `acr_values`, `prompt`. */
   readonly acrValues: readonly string[]
+  /** Absent: the answer comes in the address. `form_post`: in a form that the browser posts, for providers that do nothing else (Apple). */
+  readonly responseMode?: 'form_post'
   /** A session lives and ends with the refresh token that came with it. Default true. */
   readonly followTokens: boolean
 }

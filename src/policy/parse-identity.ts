@@ -81,6 +81,7 @@ function parseOpenId(name: string, document: OpenIdProviderDocument, place: stri
     userInfo: userInfo ?? false,
     idTokenAlgorithm: idTokenAlgorithm ?? 'RS256',
     acrValues: acrValues ?? [],
+    ...(document.responseMode === 'form_post' ? { responseMode: 'form_post' as const } : {}),
     followTokens: followTokens ?? true,
   }
 }

@@ -49,6 +49,7 @@ export async function beginAuthorization(
     login_hint: asked.loginHint,
     prompt: asked.prompt,
     resource: config.resource,
+    response_mode: config.responseMode,
   })
   return { location: await urlOf(client, connection, parameters), setCookie }
 }

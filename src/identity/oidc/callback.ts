@@ -1,6 +1,7 @@
 import { authorizationCodeGrant, fetchUserInfo, type TokenEndpointResponse } from 'openid-client'
 import type { SignIn } from '../../sessions/session.ts'
 import { mapAttributes } from '../attribute-mapping.ts'
+import { readForm } from '../form.ts'
 import type { IdentityContext, IdentityRefusal, ProviderOutcome } from '../provider.ts'
 import type { Transaction, Transactions } from '../transaction.ts'
 import { redirectUriOf } from './authorization.ts'
@@ -12,6 +13,8 @@ import { keySetContextOf } from './key-set-context.ts'
 import { tokensOf } from './tokens.ts'
 
 const MAX_PARAMETERS = 32
+/** As much as an address may have. */
+const MAX_FORM_BYTES = 16_384
 type Outcome = Extract<ProviderOutcome, { status: 'signed_in' | 'refused' }>
 
 /**
@@ -20,8 +23,10 @@ type Outcome = Extract<ProviderOutcome, { status: 'signed_in' | 'refused' }>
  */
 export async function finishAuthorization(client: OpenIdClient, transactions: Transactions, context: IdentityContext): Promise<Outcome> {
   const { request, now } = context
-  const answer = singleParameters(new URL(request.url))
-  if (answer === undefined) return refuse('request-malformed', 'a parameter of the answer came twice, or there are too many')
+  const sent = client.config.responseMode === 'form_post' ? await readForm(request, MAX_FORM_BYTES) : new URL(request.url).searchParams
+  const answer = sent && singleParameters(sent)
+  if (answer === undefined)
+    return refuse('request-malformed', 'the answer is no form, or a parameter of it came twice, or there are too many')
   const state = answer.get('state')
   if (state === undefined) return refuse('request-malformed', 'the answer has no state')
   const transaction = await transactions.open(request, { provider: client.config.name, state }, now)
@@ -166,8 +171,8 @@ function strengthOf({ acr, amr, auth_time: at }: Readonly<Record<string, unknown
 }
 
 /** `undefined`: one of them is there twice, so that two readers could see two different answers. */
-function singleParameters({ searchParams }: URL): ReadonlyMap<string, string> | undefined {
-  const entries = [...searchParams]
+function singleParameters(parameters: URLSearchParams): ReadonlyMap<string, string> | undefined {
+  const entries = [...parameters]
   const single = new Map(entries)
   return single.size === entries.length && entries.length <= MAX_PARAMETERS ? single : undefined
 }

@@ -28,7 +28,11 @@ export function createOpenIdProvider(
   const endpoints: Readonly<
     Record<string, { readonly method: 'GET' | 'POST'; readonly run: (context: IdentityContext) => Promise<ProviderOutcome> }>
   > = {
-    callback: { method: 'GET', run: async (context) => finishAuthorization(client, transactions, context) },
+    // The other way would take what the provider was not asked for, and leave a code in histories.
+    callback: {
+      method: config.responseMode === 'form_post' ? 'POST' : 'GET',
+      run: async (context) => finishAuthorization(client, transactions, context),
+    },
     'jwks.json': { method: 'GET', run: async () => answer(publicJson({ keys: await client.keys.published() })) },
     'signed-out': { method: 'GET', run: async (context) => finishSignOut(transactions, name, context) },
     'backchannel-logout': { method: 'POST', run: async (context) => backChannel(client, context) },

@@ -14,7 +14,7 @@ describe('docs/identity.md', () => {
     const documents = fragments.map((fragment) =>
       Object.assign({}, whole, { 'x-portcullis': Object.assign({}, whole['x-portcullis'], fragment) }),
     )
-    expect(documents).toHaveLength(6)
+    expect(documents).toHaveLength(7)
     for (const document of [whole, ...documents]) {
       const compiled = compilePolicy(document, { placeholders: 'keep' })
       expect(compiled).toMatchObject({ ok: true })
