@@ -1,4 +1,5 @@
 import type { Actor, OperatorRole } from '../directory/accounts.ts'
+import { displayable } from '../directory/drafts.ts'
 import type { Gateway, Identified } from '../gateway.ts'
 import { problemResponse } from '../http/problem.ts'
 import type { Requirement } from '../policy/evaluate.ts'
@@ -70,5 +71,5 @@ const NAMES = ['email', 'preferred_username', 'name'] as const
 /** For people to read; decides nothing. At most 100 characters. */
 export function displayOf({ claims, subject }: Pick<Principal, 'claims' | 'subject'>): string {
   const named = NAMES.map((name) => claims[name]).find((value): value is string => typeof value === 'string' && value !== '')
-  return (named ?? subject).replaceAll(/\p{Cc}/gu, '').slice(0, 100)
+  return displayable(named ?? subject)
 }

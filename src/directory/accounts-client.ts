@@ -79,8 +79,8 @@ export function createAccounts(parts: AccountsParts): Accounts & { readonly once
       name,
       ...present({ scopes, plan, addresses, origins }),
     }
+    const carried = { plan: plan ?? appPlan, ...present({ scopes }) }
     if (imported === undefined && publicKey === undefined) {
-      const carried = { plan: plan ?? appPlan, ...present({ scopes }) }
       const { key: secret, ...claims } = await issueKey(
         rootSecret,
         'api',
@@ -91,9 +91,9 @@ export function createAccounts(parts: AccountsParts): Accounts & { readonly once
     }
     const expiresAt = expiresInSeconds === undefined ? undefined : now() + expiresInSeconds * 1000
     const id = newId('key')
-    if (publicKey !== undefined) return { key: { ...common, id, kind: 'public', publicKey, ...present({ expiresAt }) } }
+    if (publicKey !== undefined) return { key: { ...common, id, kind: 'public', publicKey, issued: carried, ...present({ expiresAt }) } }
     const [digest] = await importedKeyDigests(rootSecret, imported ?? '')
-    return { key: { ...common, id, kind: 'imported', ...present({ digest, expiresAt }) } }
+    return { key: { ...common, id, kind: 'imported', issued: carried, ...present({ digest, expiresAt }) } }
   }
 
   return {
@@ -131,7 +131,7 @@ export function createAccounts(parts: AccountsParts): Accounts & { readonly once
     },
     async acceptInvitation(token, member, actor) {
       return token.startsWith(INVITATION_PREFIX) && token.length <= 64
-        ? change('acceptInvitation', actor, await hash(token), member)
+        ? change('acceptInvitation', actor, await hash(token), { ...member, display: drafts.displayable(member.display) })
         : NOT_FOUND
     },
 

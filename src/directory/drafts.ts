@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { MAX_IMPORTED_KEY_LENGTH } from '../credentials/imported-key.ts'
+import { MAX_IMPORTED_KEY_LENGTH, MIN_IMPORTED_KEY_LENGTH, OWN_KEY } from '../credentials/imported-key.ts'
 import { MAX_KEY_LIFE_SECONDS } from '../credentials/key-format.ts'
 import { parseNetwork } from '../http/network.ts'
 import { MEMBER_ROLES, OPERATOR_ROLES, type AccountFault } from './accounts.ts'
@@ -99,10 +99,10 @@ const publicKey = v.variant('crv', [
 ])
 const imported = v.pipe(
   v.string(),
-  v.minLength(20, 'shorter than 20 characters: such a key can be guessed'),
+  v.minLength(MIN_IMPORTED_KEY_LENGTH, `shorter than ${MIN_IMPORTED_KEY_LENGTH} characters: such a key can be guessed`),
   v.maxLength(MAX_IMPORTED_KEY_LENGTH),
   v.regex(/^[\x21-\x7e]+$/u, 'printable ASCII without spaces'),
-  v.check((text) => !/^pc[kabi]_/u.test(text), 'that is a key of this gate, or looks like one'),
+  v.check((text) => !OWN_KEY.test(text), 'that is a key of this gate, or looks like one'),
 )
 const ofKey = {
   name: line(100),
@@ -129,6 +129,14 @@ export const rotation = v.strictObject({ overlapSeconds: v.exactOptional(seconds
 export const operatorChange = v.strictObject({ role: v.picklist(OPERATOR_ROLES), display: line(100, 0) })
 export const reason = line(200, 0)
 export { person as personSchema, publicKey as publicKeySchema, state as stateSchema }
+
+/** What a provider calls somebody, as one line of visible characters: for people to read. At most 100. */
+export const displayable = (text: string): string =>
+  text
+    .normalize('NFC')
+    .replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '')
+    .trim()
+    .slice(0, 100)
 
 /** All faults at once, each with its place. */
 export function read<const Schema extends v.GenericSchema>(

@@ -225,23 +225,62 @@ describe('what reaches the feed', () => {
     expect(await runDurableObjectAlarm(stub())).toBe(false)
   })
 
-  test('evicted between the decision and the feed: the decision, its line and its outbox are one', async () => {
-    const directory = await furnished()
-    const { accounts, stub, app } = directory
+  /** Each change that reaches the feed, and what the feed must have heard of it. */
+  type Cut = (
+    object: DirectoryObject,
+    made: { readonly organisation: string; readonly app: string; readonly key: string },
+  ) => Promise<unknown>
+  const isOff = async (type: 'key' | 'consumer', id: string) =>
+    (await toldOf(type, id)).some(({ changed }) => changed?.disabled?.value === true)
+  test.each<readonly [string, Cut, (made: { app: string; key: string }) => Promise<boolean>]>([
+    ['key.revoke', async (object, { key }) => object.change('revokeKey', OPERATOR, key, ''), async ({ key }) => isRevoked('key', key)],
+    [
+      'key.change',
+      async (object, { key }) => object.change('changeKey', OPERATOR, key, { state: 'disabled' }, undefined),
+      async ({ key }) => isOff('key', key),
+    ],
+    [
+      'app.change',
+      async (object, { app }) => object.change('changeApp', OPERATOR, app, { state: 'disabled' }, undefined),
+      async ({ app }) => isOff('consumer', app),
+    ],
+    [
+      'app.delete',
+      async (object, { app }) => object.change('deleteApp', OPERATOR, app, undefined),
+      async ({ app }) => isRevoked('consumer', app),
+    ],
+    [
+      'organisation.change',
+      async (object, { organisation }) => object.change('changeOrganisation', OPERATOR, organisation, { state: 'disabled' }, undefined),
+      async ({ app }) => isOff('consumer', app),
+    ],
+    [
+      'organisation.delete',
+      async (object, { organisation }) => object.change('deleteOrganisation', OPERATOR, organisation, undefined),
+      async ({ app }) => isRevoked('consumer', app),
+    ],
+    [
+      'key.rotate',
+      async (object, { app, key }) =>
+        object.change('createKey', OPERATOR, { id: 'f'.repeat(24), app, kind: 'secret', name: 'n' }, 20, { id: key, overlapSeconds: 60 }),
+      async ({ key }) => (await toldOf('key', key)).some(({ changed }) => changed?.validUntil !== undefined),
+    ],
+  ])('%s, evicted between the decision and the feed: the decision, its line and its outbox are one', async (action, cut, isTold) => {
+    const { accounts, stub, organisation, app } = await furnished()
     const key = valueOf(await accounts.createKey({ app: app.id, name: 'k' }, DEVELOPER))
+    const made = { organisation: organisation.id, app: app.id, key: key.id }
     // Never answered: the call is cut off where it waits for the feed.
     await runInDurableObject(stub(), async (_, state) => {
       const never = async (): Promise<never> => new Promise(() => {})
       const REVOCATIONS = { getByName: () => ({ append: never, change: never }) } as unknown as Bindings['REVOCATIONS']
-      void new DirectoryObject(state, { ...bindings, REVOCATIONS }).change('revokeKey', OPERATOR, key.id, 'cut off')
+      void cut(new DirectoryObject(state, { ...bindings, REVOCATIONS }), made)
       await state.storage.sync()
       state.abort('evicted')
     }).catch(() => undefined)
-    expect((await accounts.key(key.id))?.state).toBe('revoked')
-    await runDurableObjectAlarm(stub())
-    expect(await isRevoked('key', key.id)).toBe(true)
-    expect((await accounts.audit({})).items[0]).toMatchObject({ action: 'key.revoke', target: { id: key.id } })
+    expect((await accounts.audit({})).items[0]).toMatchObject({ action })
     expect(await accounts.verifyAudit()).toMatchObject({ status: 'whole' })
+    await runDurableObjectAlarm(stub())
+    expect(await isTold(made)).toBe(true)
   })
 
   test('a change that the feed does not take holds no revocation up', async () => {
