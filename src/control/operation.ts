@@ -15,6 +15,7 @@ export const ADMIN_SCOPES = [
   'accounts:write',
   'keys:write',
   'usage:read',
+  'usage:write',
   'decisions:read',
   'anomalies:read',
   'anomalies:write',

@@ -3,6 +3,7 @@ import { callObject } from '../http/object-call.ts'
 import type { AbuseConfig } from '../policy/policy.ts'
 import { analyticsPoint } from './analytics.ts'
 import type { Insight } from './insight.ts'
+import type { UsageCount } from './observation.ts'
 import { createInsightSink, type InsightSink, type InsightSinkParts } from './sink.ts'
 
 /** The one object of a gateway. */
@@ -23,9 +24,19 @@ export function sinkOf(
     ...sink,
     note(observation, credential) {
       sink.note(observation, credential)
-      ANALYTICS.writeDataPoint(analyticsPoint(observation))
+      try {
+        ANALYTICS.writeDataPoint(analyticsPoint(observation))
+      } catch (error) {
+        parts.log(JSON.stringify({ event: 'outage', dependency: 'analytics', detail: error instanceof Error ? error.message : 'unknown' }))
+      }
     },
   }
+}
+
+/** Usage that did not come by this gate: an isolate of its own, which tells once. */
+export async function importUsage(namespace: Bindings['INSIGHT'], id: string, usage: readonly UsageCount[]): Promise<{ isNew: boolean }> {
+  const batch = { isolate: `import:${id}`, sequence: 1, usage, observations: [] }
+  return callObject(async () => namespace.getByName(INSIGHT_NAME).ingest(batch))
 }
 
 /** The insight object, from a Worker. */

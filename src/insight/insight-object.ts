@@ -27,7 +27,7 @@ export class InsightObject extends DurableObject<Bindings> {
   }
 
   /** The same sequence of an isolate counts once. `abuse`: what the policy does about what is found. `nextMs`: when to come again. */
-  async ingest(batch: Batch, abuse: AbuseConfig = RECORD_ONLY): Promise<{ readonly nextMs: number }> {
+  async ingest(batch: Batch, abuse: AbuseConfig = RECORD_ONLY): Promise<{ readonly nextMs: number; readonly isNew: boolean }> {
     const now = Date.now()
     const { isNew, alarmAt } = this.#usage.add(batch, now)
     if (isNew) this.#tail.add(batch.observations)
@@ -35,7 +35,7 @@ export class InsightObject extends DurableObject<Bindings> {
     if (alarmAt !== undefined) await this.ctx.storage.setAlarm(alarmAt)
     if (isNew) await this.#watch.observe(batch.observations, abuse)
     await this.#wakeForWatch()
-    return { nextMs: this.#pacing.next(now) }
+    return { nextMs: this.#pacing.next(now), isNew }
   }
 
   async usage(asked: UsageAsked): Promise<Usage> {

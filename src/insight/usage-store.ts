@@ -10,8 +10,8 @@ const MAX_ROW_COUNTS = 2000
 const MAX_PENDING = 500
 /** An hour is summed up when it has been over for so long: what comes later is added to it. */
 const GRACE_MS = 2 * MINUTE_MS
-/** The last sequence of an isolate is known for so long. */
-const ISOLATE_MS = 86_400_000
+/** The last sequence of an isolate, or of an import, is known for so long: longer than its minutes could be told again. */
+const ISOLATE_MS = KEPT_MS.minute + HOUR_MS
 /** Names in one statement: the platform binds 100 values. */
 const MAX_NAMES = 45
 

@@ -2,9 +2,10 @@ import * as v from 'valibot'
 import type { Insight, TailEntry } from '../../insight/insight.ts'
 import { TAIL_LENGTH } from '../../insight/tail.ts'
 import type { Operation } from '../operation.ts'
+import { usageImport, type UsageImportParts } from './usage-import.ts'
 import { askedOf, csvResponse, usageCsv, usageSchema, usageShown, wantsCsv, type UsageQuery } from '../usage-query.ts'
 
-export interface UsageParts {
+export interface UsageParts extends UsageImportParts {
   readonly insight: Pick<Insight, 'usage' | 'tail'>
 }
 
@@ -18,8 +19,9 @@ const decisionsSchema = v.strictObject({
 })
 
 /** What was asked of the gate, and how it went (docs/usage.md). */
-export function usageOperations({ insight }: UsageParts): readonly Operation[] {
+export function usageOperations({ insight, importUsage }: UsageParts): readonly Operation[] {
   return [
+    usageImport({ importUsage }),
     {
       id: 'usage.read',
       method: 'GET',
