@@ -1,11 +1,13 @@
 import type { Bindings } from './bindings.ts'
 import { createControlPlane } from './control-plane.ts'
+import { createKeyLookUp, createLookedUpKeys, createUnknownKeys } from './directory/looked-up-keys.ts'
 import { createPolicyDirectory } from './directory/policy-directory.ts'
 import { readEnvironment, type Environment } from './environment.ts'
 import { createGateway, type GatewayParts } from './gateway.ts'
 import { problemResponse } from './http/problem.ts'
 import { createEvents, type Events } from './insight/events.ts'
 import { sinkOf } from './insight/insight-calls.ts'
+import { createIssuedKeys } from './insight/issued-keys.ts'
 import { createQuotaWatch } from './insight/quota-watch.ts'
 import type { InsightSink } from './insight/sink.ts'
 import { createLedgerLimiter } from './limits/ledger-calls.ts'
@@ -15,6 +17,7 @@ import { linkPolicy } from './policy/link.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { createReplayMemory } from './replay/replay-store.ts'
 import { createRevocations } from './revocation/feed-client.ts'
+import type { SchemeDependencies } from './schemes/index.ts'
 import type { KeySetReport } from './schemes/jwt/key-set-report.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 import type { Sessions } from './sessions/session.ts'
@@ -87,6 +90,7 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     fetch: async (input: string, init?: RequestInit): Promise<Response> => fetcher(input, { ...init, redirect: 'manual' }),
     isLocal,
     noteKeySet: (report: () => KeySetReport): void => void keySets.add(report),
+    ...directoryParts(environment, bindings, overrides),
   }
   const limiter = overrides.limiter ?? createLedgerLimiter(bindings.LEDGER)
   const assertions = createAssertionSigner(rootSecret, gatewayName)
@@ -130,6 +134,20 @@ function buildGate(document: unknown, bindings: Bindings, overrides: GateOverrid
     return signIn?.handle(request, lifetime) ?? controlPlane.handle(request, lifetime)
   }
   return { handle: async (request, lifetime) => (OWN_PATHS.test(request.url) ? own(request, lifetime) : gateway.handle(request, lifetime)) }
+}
+
+/** Where the policy has a directory: what the schemes ask it, and tell of it. */
+function directoryParts(
+  { policy, rootSecret }: Environment,
+  { DIRECTORY, EVENTS, PROJECTION }: Partial<Bindings>,
+  { events }: GateOverrides,
+): Pick<SchemeDependencies, 'lookedUp' | 'noteIssued'> {
+  if (policy.control === undefined || DIRECTORY === undefined || EVENTS === undefined || PROJECTION === undefined) return {}
+  const { emit } = events ?? createEvents(EVENTS)
+  return {
+    lookedUp: createLookedUpKeys({ projection: PROJECTION, rootSecret, ask: createKeyLookUp(DIRECTORY) }),
+    noteIssued: createIssuedKeys({ unknownOf: createUnknownKeys(DIRECTORY), emit: async (some) => emit(some) }),
+  }
 }
 
 /** Who is told of requests, and of quotas. */

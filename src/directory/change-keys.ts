@@ -81,8 +81,8 @@ export function restoreKey(work: Work, app: string, wanted: ApplyKey): Outcome<S
 
 /** What the key does not say itself: networks, browser origins, and a plan that the app was given meanwhile. */
 function tellNew(work: Work, key: StoredKey, appPlan: string): void {
-  const { addresses, origins, issued, kind, plan } = key
-  const isOutdated = kind === 'secret' && plan === undefined && issued?.plan !== appPlan
+  const { addresses, origins, issued, plan } = key
+  const isOutdated = plan === undefined && issued?.plan !== appPlan
   const patch = {
     ...(addresses === undefined ? {} : { addresses }),
     ...(origins === undefined ? {} : { origins }),

@@ -208,6 +208,10 @@ export class DirectoryObject extends DurableObject<Bindings> {
       }),
     )
   }
+  /** Which of these ids it has never given, or has forgotten since: the feed knows what became of those. */
+  async unknownKeys(ids: readonly string[]): Promise<readonly string[]> {
+    return ids.slice(0, 100).filter((id) => this.#tables.key(id) === undefined)
+  }
   async operators(): Promise<readonly StoredOperator[]> {
     return this.#tables.operators()
   }

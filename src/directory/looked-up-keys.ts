@@ -47,13 +47,19 @@ export function createKeyLookUp(namespace: Pick<DurableObjectNamespace<Directory
   }
 }
 
-/** What it was given when it was added. A plan of its own and its app's are the same to the data path: changes of either name the key. */
-function projected({ id, app, issued, publicKey, expiresAt, scopes, plan }: StoredKey, appPlan: string): DirectoryKey {
-  const given = issued ?? { plan: plan ?? appPlan, ...(scopes === undefined ? {} : { scopes }) }
+/** Which of these ids, at most 100, the directory does not have. */
+export function createUnknownKeys(
+  namespace: Pick<DurableObjectNamespace<DirectoryObject>, 'getByName'>,
+): (ids: readonly string[]) => Promise<readonly string[]> {
+  return async (ids) => callObject(async () => namespace.getByName(DIRECTORY_NAME).unknownKeys(ids))
+}
+
+/** What it was added with: what has changed since is the feed's to say. */
+function projected({ id, app, issued, publicKey, expiresAt }: StoredKey, appPlan: string): DirectoryKey {
   return {
     id,
     consumer: app,
-    ...given,
+    ...(issued ?? { plan: appPlan }),
     ...(publicKey === undefined ? {} : { publicKey }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   }

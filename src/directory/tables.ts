@@ -5,7 +5,7 @@ export interface StoredKey extends KeyRecord {
   /** Of an imported key: peppered hash under the newest generation then, 64 hexadecimal digits. */
   readonly digest?: string
   readonly publicKey?: JsonWebKey
-  /** What the key says itself, whatever was changed since. */
+  /** What the key says itself, or was added with, whatever was changed since: the feed's changes count in its place. */
   readonly issued?: { readonly plan?: string; readonly scopes?: readonly string[] }
 }
 export interface StoredInvitation extends Invitation {

@@ -93,6 +93,7 @@ export type OutageReason =
   | 'replay_memory_unavailable'
   | 'revocation_unavailable'
   | 'secret_unavailable'
+  | 'directory_unavailable'
   | 'session_unavailable'
 
 export interface Rejected {

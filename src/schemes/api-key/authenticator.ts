@@ -1,4 +1,4 @@
-import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH } from '../../credentials/imported-key.ts'
+import { importedKeyDigests, MAX_IMPORTED_KEY_LENGTH, mayBeImported } from '../../credentials/imported-key.ts'
 import { isIssuedKey, KEY_PREFIXES, parseKey, type KeyClaims, type ParsedKey } from '../../credentials/key-format.ts'
 import { entitlementOf } from '../../directory/entitlement.ts'
 import { currentOf, type KnownChanges } from '../../revocation/changes.ts'
@@ -15,7 +15,10 @@ const REALM = 'portcullis'
  * API keys (docs/api-keys.md). A key that the gate issued verifies itself, without any read; a key made elsewhere is known by its
  * peppered hash. Unknown, malformed and forged keys are one answer (AK-8).
  */
-export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, rootSecret }: SchemeDependencies): Authenticator {
+export function createApiKeyAuthenticator(
+  config: ApiKeyConfig,
+  { directory, rootSecret, lookedUp, noteIssued }: SchemeDependencies,
+): Authenticator {
   const kind = config.purpose
   /** Only what verified: nobody can fill it with guesses. Expiry, revocation, plan and consumer are asked on every request. */
   const verified = new Map<string, ParsedKey>()
@@ -35,6 +38,7 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     if (key === undefined) return kind === 'admin' ? rejected('unknown_key') : verifyImported(text, context)
     if (key.kind !== kind || !(await isIssuedKey(rootSecret, key))) return rejected('unknown_key')
     keep(text, key)
+    if (kind === 'api') noteIssued?.({ ...key, kind: 'api-key' }, context)
     return admitIssued(key, context)
   }
 
@@ -42,12 +46,24 @@ export function createApiKeyAuthenticator(config: ApiKeyConfig, { directory, roo
     if (text.length > MAX_IMPORTED_KEY_LENGTH) return rejected('malformed')
     const digests = await importedKeyDigests(rootSecret, text)
     // The pepper makes the digest a secret-keyed value: a look-up by it tells nobody anything about a stored key.
-    const key = digests.map((digest) => directory.importedKey(digest)).find((found) => found !== undefined)
-    if (key === undefined) return rejected('unknown_key')
-    return admit({ ...key, expiresAt: Number.POSITIVE_INFINITY }, context)
+    const declared = digests.map((digest) => directory.importedKey(digest)).find((found) => found !== undefined)
+    if (declared !== undefined) return admit({ ...declared, expiresAt: Number.POSITIVE_INFINITY }, context)
+    if (lookedUp === undefined || !mayBeImported(text)) return rejected('unknown_key')
+    try {
+      const key = await lookedUp.find(
+        digests.map((digest) => `digest:${digest}`),
+        context,
+      )
+      return key === undefined
+        ? rejected('unknown_key')
+        : admitIssued({ ...key, expiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY }, context)
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : 'unknown'
+      return { status: 'unavailable', reason: 'directory_unavailable', retryAfterSeconds: 3, detail }
+    }
   }
 
-  const admitIssued = (key: ParsedKey, context: VerifyContext): Verdict | Promise<Verdict> =>
+  const admitIssued = (key: Admitted, context: VerifyContext): Verdict | Promise<Verdict> =>
     key.expiresAt <= context.now ? { ...rejected('expired'), authentic: true } : admit(key, context)
 
   const admit = (key: Admitted, context: VerifyContext): Verdict | Promise<Verdict> => {

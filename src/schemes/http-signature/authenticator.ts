@@ -39,7 +39,7 @@ export function createHttpSignatureAuthenticator(
   resolveIssuedKey: ResolveIssuedKey = resolveSigningKey,
 ): Authenticator {
   const { directory, replay } = dependencies
-  const keys = createVerificationKeys(directory, dependencies.rootSecret, resolveIssuedKey)
+  const keys = createVerificationKeys(directory, dependencies.rootSecret, resolveIssuedKey, dependencies.lookedUp)
 
   async function verify(candidate: SignatureCandidate | MalformedCandidate, context: VerifyContext): Promise<Verdict> {
     if ('malformed' in candidate) return rejected('malformed', candidate.malformed)
@@ -51,29 +51,32 @@ export function createHttpSignatureAuthenticator(
   }
 
   /** The key by which the signature holds. */
-  async function holderOf(
-    candidate: SignatureCandidate,
-    { request, target }: VerifyContext,
-  ): Promise<VerificationKey | Rejected | Unavailable> {
+  async function holderOf(candidate: SignatureCandidate, context: VerifyContext): Promise<VerificationKey | Rejected | Unavailable> {
+    const { request, target } = context
     const base = signatureBase(candidate, { method: request.method, target, headers: request.headers })
     if (base === undefined) return rejected('malformed', 'a covered component is not in the message')
     let key: VerificationKey | undefined
     try {
-      key = await keys.find(candidate.keyid)
+      key = await keys.find(candidate.keyid, context)
     } catch {
       return { status: 'unavailable', reason: 'secret_unavailable' }
     }
     if (key === undefined) return rejected('unknown_key')
     // The key says which algorithm it is for; the message may only agree (RFC 9421 §7.3.6).
     if (candidate.alg !== undefined && candidate.alg !== key.algorithm) return rejected('algorithm_not_allowed')
-    const { name, length } = ALGORITHMS[key.algorithm]
+    const { parameters, length } = ALGORITHMS[key.algorithm]
     // Workers throws on an Ed25519 signature of another length.
     if (candidate.signature.byteLength !== length) return rejected('signature_invalid', 'not of its length')
-    if (!(await crypto.subtle.verify(name, key.key, candidate.signature, new TextEncoder().encode(base)))) {
+    if (!(await crypto.subtle.verify(parameters, key.key, candidate.signature, new TextEncoder().encode(base)))) {
       return rejected('signature_invalid')
     }
-    keys.keep(candidate.keyid, key)
+    if (keys.keep(candidate.keyid, key)) note(key, context)
     return key
+  }
+
+  function note({ credentialId: id, consumer, generation, issuedAt, expiresAt }: VerificationKey, context: VerifyContext): void {
+    if (generation === undefined || issuedAt === undefined) return
+    dependencies.noteIssued?.({ kind: 'http-signature', id, consumer, generation, issuedAt, expiresAt }, context)
   }
 
   /** All that follows once the signature holds. */
@@ -150,11 +153,12 @@ export function createHttpSignatureAuthenticator(
   }
 }
 
-/** The algorithm's name in Web Crypto, and the length of its signatures in bytes (RFC 9421 §3.3). */
-const ALGORITHMS: Readonly<Record<VerificationKey['algorithm'], { readonly name: string; readonly length: number }>> = {
-  'hmac-sha256': { name: 'HMAC', length: 32 },
-  ed25519: { name: 'Ed25519', length: 64 },
-}
+/** The algorithm in Web Crypto, and the length of its signatures in bytes (RFC 9421 §3.3). */
+const ALGORITHMS = {
+  'hmac-sha256': { parameters: 'HMAC', length: 32 },
+  ed25519: { parameters: 'Ed25519', length: 64 },
+  'ecdsa-p256-sha256': { parameters: { name: 'ECDSA', hash: 'SHA-256' }, length: 64 },
+} as const satisfies Readonly<Record<VerificationKey['algorithm'], object>>
 
 const DIGEST_FAULTS: Readonly<Record<DigestCheck, RejectionReason | undefined>> = {
   matches: undefined,
