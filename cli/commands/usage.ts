@@ -8,8 +8,8 @@ import { jsonLine, timeText, visibleLines } from '../output/text.ts'
 
 const STEPS = ['minute', 'hour', 'day'] as const
 const BY = ['consumer', 'credential', 'route', 'status', 'code']
-const SPARKS = 24
-const BAR = 16
+const SPARKS = 20
+const BAR = 10
 const HOUR = 3_600_000
 
 export const usageCommand = gateCommand({

@@ -20,9 +20,18 @@ const NARROWEST = 8
 export function printTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], terminal: Terminal): void {
   const { screen } = terminal
   const shown = columns.filter((column) => screen !== undefined || column.onScreen === undefined)
+  const widthsOf = (): number[] =>
+    shown.map(({ title, of }) => Math.max(displayWidth(title), ...rows.map((row) => displayWidth(cellOf(of(row))))))
+  // Pictures give way first: what is cut cannot be copied.
+  const most = screen?.columns ?? Infinity
+  while (totalOf(widthsOf()) > most) {
+    const picture = shown.findIndex(({ onScreen }) => onScreen === true)
+    if (picture === -1) break
+    shown.splice(picture, 1)
+  }
   const cells = rows.map((row) => shown.map((column) => cellOf(column.of(row))))
-  const natural = shown.map((column, at) => Math.max(column.title.length, ...cells.map((line) => displayWidth(line[at] ?? ''))))
-  const widths = screen === undefined ? natural : narrowed(shown, natural, screen.columns)
+  const natural = widthsOf()
+  const widths = narrowed(shown, natural, most)
   const line = (texts: readonly string[], color: (at: number) => Color | undefined): string =>
     texts
       .map((text, at) => {
@@ -53,9 +62,11 @@ export function cellOf(value: unknown): string {
   return String(value)
 }
 
+const totalOf = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1)
+
 function narrowed<Row>(columns: readonly Column<Row>[], natural: readonly number[], screen: number): readonly number[] {
   const widths = [...natural]
-  let excess = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1) - screen
+  let excess = totalOf(widths) - screen
   while (excess > 0) {
     const [widest] = columns
       .flatMap((column, at) => (column.isFlexible === true && (widths[at] ?? 0) > NARROWEST ? [at] : []))

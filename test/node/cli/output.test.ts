@@ -110,10 +110,14 @@ describe('tables', () => {
     expect(printed([{ name: 'x'.repeat(500), count: 1 }])[1]).toBe(`${'x'.repeat(500)}  1`)
   })
 
-  test('on a screen: pictures, and no wider than it', () => {
-    const lines = printed([{ name: 'x'.repeat(500), count: 10 }, ...rows], { columns: 40, hasColor: false })
+  test('on a screen: no wider than it, pictures give way first', () => {
+    const screen = { columns: 40, hasColor: false }
+    expect(printed(rows, screen)[2]).toBe('a     10  ██████████')
+    const lines = printed([{ name: 'x'.repeat(500), count: 10 }, ...rows], screen)
     expect(Math.max(...lines.map(displayWidth))).toBe(40)
-    expect(lines[1]).toMatch(/^x+… {2}10 {2}█{10}$/u)
+    expect(lines[1]).toMatch(/^x+… {2}10$/u)
+    expect(printed(rows, { columns: 20, hasColor: false })[2]).toBe('a     10  ██████████')
+    expect(printed(rows, { columns: 19, hasColor: false })[2]).toBe('a     10')
   })
 
   test('colour where the screen wants it, and around the text alone', () => {
