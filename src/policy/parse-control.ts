@@ -3,25 +3,27 @@ import { looksLikePem } from '../http/pem.ts'
 import type { SchemeConfig } from '../schemes/index.ts'
 import type { controlSchema } from './document-control.ts'
 import { checkSecurity } from './parse-security.ts'
-import type { ControlConfig, PlanConfig, ScannerConfig } from './policy.ts'
+import type { ConsumerConfig, ControlConfig, PlanConfig, ScannerConfig } from './policy.ts'
 import { pointerTo } from './problems.ts'
 import { checkName, checkNames, checkUrl, present, type Reading } from './reading.ts'
 
 /** Names of apps are consumers of the gate: a policy's own may not look like one. */
 export const APP_NAME = /^app_/u
+const KEY_NAME = /^key_/u
 
 interface Declared {
   readonly schemeNames: ReadonlySet<string>
   readonly planNames: ReadonlySet<string>
   readonly plans: readonly PlanConfig[]
   readonly consumerNames: ReadonlySet<string>
+  readonly consumers: readonly ConsumerConfig[]
   readonly reading: Reading
 }
 
 export function parseControl(
   { security = [], portal, secretScanning = [] }: v.InferOutput<typeof controlSchema>,
   pointer: string,
-  { schemeNames, planNames, plans, consumerNames, reading }: Declared,
+  { schemeNames, planNames, plans, consumerNames, consumers, reading }: Declared,
 ): ControlConfig {
   const { problems } = reading
   checkSecurity(security, pointerTo(pointer, 'security'), { schemeNames, reading })
@@ -33,6 +35,7 @@ export function parseControl(
     if (APP_NAME.test(consumer))
       problems.error(pointerTo('/x-portcullis/consumers', consumer), 'a name that begins with "app_" is one of an app in the directory')
   }
+  checkKeyNames(consumers, problems)
   return {
     security: security.map((requirement) => Object.entries(requirement).map(([scheme, scopes]) => ({ scheme, scopes }))),
     secretScanning: secretScanning.flatMap(
@@ -42,6 +45,19 @@ export function parseControl(
       'portal',
       portal === undefined ? undefined : parsePortal(portal, pointerTo(pointer, 'portal'), { planNames, plans, reading }),
     ),
+  }
+}
+
+/** A revocation that names a key of the directory must mean no other one. */
+function checkKeyNames(consumers: readonly ConsumerConfig[], problems: Reading['problems']): void {
+  for (const { name, keys, signingKeys } of consumers) {
+    for (const id of [...keys.map((key) => key.id), ...signingKeys.map(({ keyid }) => keyid)]) {
+      if (KEY_NAME.test(id))
+        problems.error(
+          pointerTo('/x-portcullis/consumers', name),
+          `"${id}": an id that begins with "key_" is one of a key in the directory`,
+        )
+    }
   }
 }
 

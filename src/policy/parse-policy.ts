@@ -251,6 +251,7 @@ function readExtension(
             planNames: plans.names,
             plans: plans.values,
             consumerNames: consumers.names,
+            consumers: consumers.values,
             reading,
           }),
     abuse: parseAbuse(abuse ?? {}, pointerTo(ROOT, 'abuse'), parts['consumers'] === undefined ? undefined : consumers.names, reading),

@@ -63,10 +63,37 @@ describe('x-portcullis.control', () => {
       (_, policy) => (policy['x-portcullis'].consumers['app_shop'] = {}),
       '/x-portcullis/consumers/app_shop: a name that begins with "app_" is one of an app in the directory',
     ],
+    ['101 apps', (control) => (control.portal.maxApps = 101), '/x-portcullis/control/portal/maxApps: at most 100'],
     [
-      '101 apps',
-      (control) => (control.portal.maxApps = 101),
-      '/x-portcullis/control/portal/maxApps: at most 100',
+      'a key by the name of one in the directory',
+      (_, policy) => (policy['x-portcullis'].consumers['shop'] = { keys: [{ id: 'key_1', hash: `hmac-sha256:${'0'.repeat(64)}` }] }),
+      '/x-portcullis/consumers/shop: "key_1": an id that begins with "key_" is one of a key in the directory',
+    ],
+    [
+      'a scanner without keys',
+      (control) => (control.secretScanning = [{ name: 'github' }]),
+      '/x-portcullis/control/secretScanning/0: a scanner has either "keysUrl" or "keys"',
+    ],
+    [
+      'a scanner with keys of both kinds',
+      (control) =>
+        (control.secretScanning = [{ name: 'github', keysUrl: 'https://a.example/', keys: [{ id: 'a', publicKey: 'MAMCAQA=' }] }]),
+      '/x-portcullis/control/secretScanning/0: a scanner has either "keysUrl" or "keys"',
+    ],
+    [
+      'keys that anybody on the way may change',
+      (control) => (control.secretScanning = [{ name: 'github', keysUrl: 'http://a.example/' }]),
+      '/x-portcullis/control/secretScanning/0/keysUrl: the URL must be https',
+    ],
+    [
+      'a public key that is none',
+      (control) => (control.secretScanning = [{ name: 'ours', keys: [{ id: 'a', publicKey: 'secret' }] }]),
+      '/x-portcullis/control/secretScanning/0/keys/0/publicKey: must be a public key of P-256 in PEM',
+    ],
+    [
+      'nine scanners',
+      (control) => (control.secretScanning = Array.from({ length: 9 }, () => ({ name: 'github', keysUrl: 'https://a.example/' }))),
+      '/x-portcullis/control/secretScanning: more than 8',
     ],
     ['what nobody knows', (control) => (control.potral = {}), '/x-portcullis/control/potral: unknown field "potral"'],
   ])('%s is a problem, with its place', (_, change, problem) => {
