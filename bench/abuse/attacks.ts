@@ -74,149 +74,108 @@ const elsewhere = (random: Random, { place }: Consumer): Origin =>
     ),
     'Mozilla/5.0 (X11)',
   )
-const gap = (random: Random, perSecond: number) => (): number => random.exponential(1000 / perSecond)
 const someId = (random: Random): string => String(Math.floor(random.next() * 1e6))
+
+/** Requests at random moments, `perSecond` on average, each made anew. */
+function asking(random: Random, perSecond: number, from: number, to: number, make: () => Omit<TrafficEvent, 'at'>): Actor {
+  return acting(from, to, () => random.exponential(1000 / perSecond), make)
+}
+/** Refused, each time with another credential. */
+const guessing = (random: Random, origin: () => Origin, route: () => string): (() => Omit<TrafficEvent, 'at'>) => {
+  return () => ({ ...origin(), presented: hashOf(random), route: route(), status: 401 })
+}
+/** By the victim, from where it always is. */
+function victimAsks(
+  { credential, home }: Consumer,
+  make: () => Pick<TrafficEvent, 'route' | 'objectId' | 'status'>,
+): () => Omit<TrafficEvent, 'at'> {
+  return () => ({ ...home, credential, ...make() })
+}
+/** One object after another, some of which are not there. */
+function counting(
+  random: Random,
+  route: string,
+  first: number,
+  missing: number,
+): () => Pick<TrafficEvent, 'route' | 'objectId' | 'status'> {
+  let id = first
+  return () => ({ route, objectId: String(id++), status: random.next() < missing ? 404 : 200 })
+}
 
 const ATTACKS: Readonly<Record<string, Attacker>> = {
   'credential stuffing'(random, _victim, perSecond, from, to) {
     const origin = stranger(random)
-    return {
-      subjects: [at(origin.address)],
-      actors: [
-        acting(from, to, gap(random, perSecond), () => ({
-          ...origin,
-          presented: hashOf(random),
-          route: pick(random, ROUTES),
-          status: 401,
-        })),
-      ],
-    }
+    const make = guessing(
+      random,
+      () => origin,
+      () => pick(random, ROUTES),
+    )
+    return { subjects: [at(origin.address)], actors: [asking(random, perSecond, from, to, make)] }
   },
   'key enumeration'(random, _victim, perSecond, from, to) {
     const origin = stranger(random)
     let next = 0
-    return {
-      subjects: [at(origin.address)],
-      actors: [
-        acting(from, to, gap(random, perSecond), () => ({
-          ...origin,
-          presented: `guess-${from}-${next++}`,
-          route: 'GET /orders',
-          status: 401,
-        })),
-      ],
-    }
+    const make = () => ({ ...origin, presented: `guess-${from}-${next++}`, route: 'GET /orders', status: 401 })
+    return { subjects: [at(origin.address)], actors: [asking(random, perSecond, from, to, make)] }
   },
   'stuffing from many addresses'(random, _victim, perSecond, from, to) {
     const client = `bot-${someId(random)}`
     const origins = Array.from({ length: 200 }, () => stranger(random, client))
-    const tls = origins[0]?.tls ?? ''
-    return {
-      subjects: [`fingerprint:${tls} ${client}`, ...origins.map(({ address }) => at(address))],
-      actors: [
-        acting(from, to, gap(random, Math.max(1, perSecond)), () => ({
-          ...pick(random, origins),
-          presented: hashOf(random),
-          route: pick(random, ROUTES),
-          status: 401,
-        })),
-      ],
-    }
+    const subjects = [`fingerprint:${origins[0]?.tls ?? ''} ${client}`, ...origins.map(({ address }) => at(address))]
+    const make = guessing(
+      random,
+      () => pick(random, origins),
+      () => pick(random, ROUTES),
+    )
+    return { subjects, actors: [asking(random, Math.max(1, perSecond), from, to, make)] }
   },
-  'stuffing behind an office'(random, victim, perSecond, from, to) {
+  'stuffing behind an office'(random, { home }, perSecond, from, to) {
     // The address has honest users too.
-    return {
-      subjects: [at(victim.home.address)],
-      actors: [
-        acting(from, to, gap(random, perSecond), () => ({ ...victim.home, presented: hashOf(random), route: 'GET /orders', status: 401 })),
-      ],
-    }
+    const make = guessing(
+      random,
+      () => home,
+      () => 'GET /orders',
+    )
+    return { subjects: [at(home.address)], actors: [asking(random, perSecond, from, to, make)] }
   },
   'route scanning'(random, _victim, perSecond, from, to) {
     const origin = stranger(random)
-    return { subjects: [at(origin.address)], actors: [acting(from, to, gap(random, perSecond), () => ({ ...origin, status: 404 }))] }
+    return { subjects: [at(origin.address)], actors: [asking(random, perSecond, from, to, () => ({ ...origin, status: 404 }))] }
   },
   'stolen key'(random, victim, perSecond, from, to) {
     const away = elsewhere(random, victim)
-    const own: Actor = acting(from, to, gap(random, 0.1), () => read(random, victim.credential, victim.home))
-    return {
-      subjects: [of(victim.credential)],
-      actors: [own, acting(from, to, gap(random, perSecond), () => read(random, victim.credential, away))],
-    }
+    const own = asking(random, 0.1, from, to, () => read(random, victim.credential, victim.home))
+    const theirs = asking(random, perSecond, from, to, () => read(random, victim.credential, away))
+    return { subjects: [of(victim.credential)], actors: [own, theirs] }
   },
-  'shared key'(random, victim, perSecond, from, to) {
+  'shared key'(random, { credential }, perSecond, from, to) {
     const origins = Array.from({ length: 60 }, () => stranger(random))
-    return {
-      subjects: [of(victim.credential)],
-      actors: [acting(from, to, gap(random, perSecond), () => read(random, victim.credential, pick(random, origins)))],
-    }
+    const make = () => read(random, credential, pick(random, origins))
+    return { subjects: [of(credential)], actors: [asking(random, perSecond, from, to, make)] }
   },
   'object enumeration'(random, victim, perSecond, from, to) {
-    let id = 40_000
-    return {
-      subjects: [of(victim.credential)],
-      actors: [
-        acting(from, to, gap(random, perSecond), () => ({
-          ...victim.home,
-          credential: victim.credential,
-          route: 'GET /orders/{id}',
-          objectId: String(id++),
-          status: random.next() < 0.4 ? 404 : 200,
-        })),
-      ],
-    }
+    const make = victimAsks(victim, counting(random, 'GET /orders/{id}', 40_000, 0.4))
+    return { subjects: [of(victim.credential)], actors: [asking(random, perSecond, from, to, make)] }
   },
   'enumeration without a refusal'(random, victim, perSecond, from, to) {
-    let id = 70_000
-    return {
-      subjects: [of(victim.credential)],
-      actors: [
-        acting(from, to, gap(random, perSecond), () => ({
-          ...victim.home,
-          credential: victim.credential,
-          route: 'GET /customers/{id}',
-          objectId: String(id++),
-          status: 200,
-        })),
-      ],
-    }
+    const make = victimAsks(victim, counting(random, 'GET /customers/{id}', 70_000, 0))
+    return { subjects: [of(victim.credential)], actors: [asking(random, perSecond, from, to, make)] }
   },
   'probing for objects'(random, victim, perSecond, from, to) {
-    return {
-      subjects: [of(victim.credential)],
-      actors: [
-        acting(from, to, gap(random, perSecond), () => ({
-          ...victim.home,
-          credential: victim.credential,
-          route: 'GET /orders/{id}',
-          objectId: someId(random),
-          status: random.next() < 0.9 ? 403 : 200,
-        })),
-      ],
-    }
+    const make = victimAsks(victim, () => ({
+      route: 'GET /orders/{id}',
+      objectId: someId(random),
+      status: random.next() < 0.9 ? 403 : 200,
+    }))
+    return { subjects: [of(victim.credential)], actors: [asking(random, perSecond, from, to, make)] }
   },
   'trying new routes'(random, victim, perSecond, from, to) {
-    return {
-      subjects: [of(victim.credential)],
-      actors: [
-        acting(from, to, gap(random, perSecond), () => ({
-          ...victim.home,
-          credential: victim.credential,
-          route: pick(random, MORE_ROUTES),
-          status: random.next() < 0.6 ? 403 : 200,
-        })),
-      ],
-    }
+    const make = victimAsks(victim, () => ({ route: pick(random, MORE_ROUTES), status: random.next() < 0.6 ? 403 : 200 }))
+    return { subjects: [of(victim.credential)], actors: [asking(random, perSecond, from, to, make)] }
   },
-  'rate surge'(random, victim, perSecond, from, to) {
-    return {
-      subjects: [of(victim.credential)],
-      actors: [
-        acting(from, to, gap(random, Math.max(4, 20 * victim.rate) * (1 + perSecond / 4)), () =>
-          read(random, victim.credential, victim.home),
-        ),
-      ],
-    }
+  'rate surge'(random, { credential, home, rate }, perSecond, from, to) {
+    const often = Math.max(4, 20 * rate) * (1 + perSecond / 4)
+    return { subjects: [of(credential)], actors: [asking(random, often, from, to, () => read(random, credential, home))] }
   },
 }
 

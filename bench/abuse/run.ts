@@ -5,6 +5,7 @@ import type { TrafficEvent } from '../../src/insight/abuse/traffic.ts'
 import { attackTraffic } from './attacks.ts'
 import { honestTraffic } from './honest.ts'
 import { createJudge } from './judge.ts'
+import { otherTraffic, STYLES } from './others.ts'
 import { mergeActors, type Label } from './scenario.ts'
 
 const { values } = parseArgs({
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     json: { type: 'boolean' },
     seed: { type: 'string', default: '1' },
     consumers: { type: 'string', default: '1000' },
+    style: { type: 'string' },
     traffic: { type: 'string' },
     labels: { type: 'string' },
     write: { type: 'string' },
@@ -37,6 +39,12 @@ function given(): Given {
     return { events: eventsOf(values.traffic), labels: labels.map((line) => JSON.parse(line) as Label) }
   }
   const seed = Number(values.seed)
+  const style = STYLES.find((one) => one === values.style)
+  if (style !== undefined) {
+    const other = otherTraffic(style, seed)
+    return { events: mergeActors(other.actors), labels: other.labels }
+  }
+  if (values.style !== undefined) throw new Error(`there are these styles: ${STYLES.join(', ')}`)
   const honest = honestTraffic(seed, Number(values.consumers))
   const attacks = attackTraffic(seed, honest.consumers)
   return { events: mergeActors([...honest.actors, ...attacks.actors]), labels: attacks.labels }

@@ -3,6 +3,8 @@ import type { Reason, TrafficEvent } from './traffic.ts'
 
 /** Distinct refused credentials of one address within five minutes that are no mistake any more. */
 const STUFFED = 12
+/** Refusals of whatever it was, fading by half in five minutes: no program with an old key is so stubborn. */
+const FLOODED = 500
 /** Unknown paths of one address, fading by half in two minutes. */
 const SCANNED = 20
 const WINDOW_MS = 300_000
@@ -54,6 +56,13 @@ export function createAddressWatch(): AddressWatch {
           code: 'credential-stuffing',
           points: (distinct / STUFFED) * Math.min(1, 1.5 * share),
           evidence: { distinctRefused: distinct, minutes: 5, refusedPercent: Math.round(100 * share) },
+        })
+      const flood = refusals.at(at)
+      if (flood >= FLOODED * 0.4 && share > 0.5)
+        reasons.push({
+          code: 'refusal-flood',
+          points: flood / FLOODED,
+          evidence: { refused: Math.round(flood), minutes: 5, refusedPercent: Math.round(100 * share) },
         })
       const unknown = scanned.at(at)
       if (unknown >= 8 && unknown > served.at(at))

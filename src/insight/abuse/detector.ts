@@ -3,11 +3,13 @@ import { clientName } from '../../revocation/restrictions.ts'
 import { createAddressWatch } from './address-watch.ts'
 import { createPlaceWatch, type EncodedPlace } from './place-watch.ts'
 import { createKept } from './recent.ts'
-import { ANSWERS, type Finding, type Reason, type SubjectKind, type TrafficEvent } from './traffic.ts'
+import { ANSWERS, type Finding, type Reason, type Stage, type SubjectKind, type TrafficEvent } from './traffic.ts'
 import { createUseWatch, type EncodedUse } from './use-watch.ts'
 
-/** A credential is learnt for this long, and for so many requests, before anything about its use is unusual. */
-const LEARNING = { requests: 100, milliseconds: 6 * 3_600_000 } as const
+/** A credential is learnt for this long, and for so many requests, before what is new about its use is unusual. */
+const LEARNING = { requests: 100, milliseconds: 1_800_000 } as const
+/** For this long what it does much of may be its first such day. */
+const YOUNG_MS = 3 * 3_600_000
 const MAX_CREDENTIALS = 6000
 /** The same is not said again for this long, unless it got worse by a step. */
 const QUIET_MS = 300_000
@@ -56,8 +58,10 @@ const makeWatched = (known?: KnownCredential): Watched => ({
   requests: known?.requests ?? 0,
   firstAt: known?.firstAt ?? 0,
 })
-const isLearning = ({ requests, firstAt }: Pick<Watched, 'requests' | 'firstAt'>, at: number): boolean =>
-  requests <= LEARNING.requests || at - firstAt < LEARNING.milliseconds
+function stageOf({ requests, firstAt }: Pick<Watched, 'requests' | 'firstAt'>, at: number): Stage {
+  if (requests <= LEARNING.requests || at - firstAt < LEARNING.milliseconds) return 'new'
+  return at - firstAt < YOUNG_MS ? 'young' : 'known'
+}
 
 const saidOf = (credential: string): string => `credential ${credential}`
 
@@ -82,8 +86,8 @@ export function createDetector(keeping?: Keeping): Detector {
     const watched = credentials.of(credential)
     if (watched.requests === 0) watched.firstAt = event.at
     watched.requests += 1
-    const learns = isLearning(watched, event.at)
-    return [...watched.place.judge(event, address, learns), ...watched.use.judge(event, learns)]
+    const stage = stageOf(watched, event.at)
+    return [...watched.place.judge(event, address, stage), ...watched.use.judge(event, stage)]
   }
 
   const findingOf = (at: number, kind: SubjectKind, subject: string, reasons: readonly Reason[]): Finding | undefined => {
@@ -123,5 +127,5 @@ export function createDetector(keeping?: Keeping): Detector {
 
 /** Whether what a credential does is still taken for usual, whatever it is. */
 export function isLearnt(known: Pick<KnownCredential, 'requests' | 'firstAt'>, at: number): boolean {
-  return !isLearning(known, at)
+  return stageOf(known, at) !== 'new'
 }

@@ -29,7 +29,8 @@ export function createErrorWatch(known?: EncodedErrors): Watch<EncodedErrors> & 
   return {
     failedShare,
     encode: () => ({ all: all.encode(), failed: failed.encode(), refusedObjects: refusedObjects.encode(), usual }),
-    judge({ at, status, route = '', objectId = '' }, isLearning) {
+    judge({ at, status, route = '', objectId = '' }, stage) {
+      const isLearning = stage === 'new'
       const isFailed = FAILURES.has(status)
       all.add(1, at)
       if (isFailed) failed.add(1, at)
@@ -39,7 +40,8 @@ export function createErrorWatch(known?: EncodedErrors): Watch<EncodedErrors> & 
       if (!isFailed || status === 400) return undefined
       refusedObjects.add(`${route} ${objectId}`, at)
       const distinct = refusedObjects.sizeAt(at)
-      if (isLearning || distinct < 8 || share < 0.3 || !isSurprising(share, usual, all.at(at))) return undefined
+      const isOdd = isLearning ? isWrongForAnybody(distinct, share) : isWrongForIt(distinct, share, usual, all.at(at))
+      if (!isOdd) return undefined
       return {
         code: 'error-shift',
         points: (distinct / REFUSED_OBJECTS) * Math.min(1, 1.4 * share),
@@ -49,5 +51,9 @@ export function createErrorWatch(known?: EncodedErrors): Watch<EncodedErrors> & 
   }
 }
 
+/** Whoever does hardly anything else does wrong from the start. */
+const isWrongForAnybody = (distinct: number, share: number): boolean => distinct >= REFUSED_OBJECTS / 2 && share >= 0.7
+const isWrongForIt = (distinct: number, share: number, usual: number, count: number): boolean =>
+  distinct >= 8 && share >= 0.3 && isSurprising(share, usual, count)
 const isSurprising = (share: number, usual: number, count: number): boolean =>
   (share - usual) * count >= SURPRISE * Math.sqrt(count * Math.max(usual, 0.01))

@@ -1,5 +1,5 @@
 import { createRecentSet, type EncodedRecent } from './recent.ts'
-import type { Reason, TrafficEvent } from './traffic.ts'
+import type { Reason, Stage, TrafficEvent } from './traffic.ts'
 
 /** Nobody travels faster, in kilometres an hour. */
 const FASTEST = 1000
@@ -10,6 +10,11 @@ const MAX_KNOWN = 32
 const SETTLED = 200
 const SETTLED_MS = 3_600_000
 const TEN_MINUTES_MS = 600_000
+/** Points of what is new; where places are not told the rest has to say it. */
+const WITH_PLACES = { country: 0.25, network: 0.15, client: 0.3 } as const
+const WITHOUT_PLACES = { country: 0, network: 0.4, client: 0.6 } as const
+/** Countries within ten minutes, beyond the usual ones, that no traveller sees. */
+const MANY_COUNTRIES = 5
 /** New ones seen at least this often are not a stray. */
 const AT_LEAST = 3
 
@@ -27,8 +32,7 @@ interface Spot {
 
 /** From where, and with what client, one credential is used. */
 interface PlaceWatch {
-  /** `isLearning`: everything is new still, so nothing is said. */
-  judge(event: TrafficEvent, address: string, isLearning: boolean): readonly Reason[]
+  judge(event: TrafficEvent, address: string, stage: Stage): readonly Reason[]
   encode(): EncodedPlace
 }
 type EncodedKnown = readonly (readonly [name: string, firstAt: number, count: number, lastAt: number])[]
@@ -37,6 +41,7 @@ export interface EncodedPlace {
   readonly networks: EncodedKnown
   readonly clients: EncodedKnown
   readonly recentNetworks: EncodedRecent
+  readonly recentCountries: EncodedRecent
   readonly usualNetworks: number
   readonly home?: Spot
   readonly away?: Spot
@@ -47,6 +52,7 @@ export interface EncodedPlace {
 export function createPlaceWatch(known?: EncodedPlace): PlaceWatch {
   const [countries, networks, clients] = [decode(known?.countries), decode(known?.networks), decode(known?.clients)]
   const recentNetworks = createRecentSet(TEN_MINUTES_MS, 128, known?.recentNetworks)
+  const recentCountries = createRecentSet(TEN_MINUTES_MS, 32, known?.recentCountries)
   let usualNetworks = known?.usualNetworks ?? 1
   let home = known?.home
   let away = known?.away
@@ -84,20 +90,40 @@ export function createPlaceWatch(known?: EncodedPlace): PlaceWatch {
     return reasons
   }
 
+  const judgeNew = (country: string, network: string, client: string, at: number): readonly Reason[] => {
+    const points = country === '' ? WITHOUT_PLACES : WITH_PLACES
+    const reasons: Reason[] = []
+    if (isOddly(countries, country, at)) reasons.push({ code: 'new-country', points: points.country, evidence: { country } })
+    if (isOddly(networks, network, at)) reasons.push({ code: 'new-network', points: points.network, evidence: { network } })
+    if (isOddly(clients, client, at)) reasons.push({ code: 'new-client', points: points.client, evidence: { client: client.slice(0, 80) } })
+    return reasons
+  }
+  /** Nobody is in so many countries within ten minutes; who uses it from where it always was is not one of many. */
+  const judgeCountries = (country: string, at: number, isLearning: boolean): readonly Reason[] => {
+    const distinct = recentCountries.sizeAt(at)
+    if (distinct < 4 || (!isLearning && !isNew(countries.get(country), at))) return []
+    const usual = isLearning ? 1 : settledSize(countries, at)
+    const others = distinct - usual
+    if (others < 3) return []
+    return [{ code: 'many-countries', points: others / MANY_COUNTRIES, evidence: { countries: distinct, minutes: 10, usual } }]
+  }
+
   return {
     encode: () => ({
       countries: encode(countries),
       networks: encode(networks),
       clients: encode(clients),
       recentNetworks: recentNetworks.encode(),
+      recentCountries: recentCountries.encode(),
       usualNetworks,
       ...(home === undefined ? {} : { home }),
       ...(away === undefined ? {} : { away }),
       returns,
       returnsAt,
     }),
-    judge(event, address, isLearning) {
+    judge(event, address, stage) {
       const { at } = event
+      const isLearning = stage === 'new'
       const country = event.country ?? ''
       const network = event.network ?? address
       const client = `${event.userAgent ?? ''} ${event.tls ?? ''}`
@@ -105,18 +131,16 @@ export function createPlaceWatch(known?: EncodedPlace): PlaceWatch {
       note(networks, network, at, isLearning)
       note(clients, client, at, isLearning)
       recentNetworks.add(network, at)
+      recentCountries.add(country, at)
       const distinct = recentNetworks.sizeAt(at)
+      const manyCountries = judgeCountries(country, at, isLearning)
       if (isLearning) {
         usualNetworks = Math.max(usualNetworks, distinct)
         home = spotOf(event, country) ?? home
-        return []
+        return manyCountries
       }
-      const reasons: Reason[] = [...judgeTravel(event, country)]
-      if (isOddly(countries, country, at)) reasons.push({ code: 'new-country', points: 0.25, evidence: { country } })
-      if (isOddly(networks, network, at)) reasons.push({ code: 'new-network', points: 0.15, evidence: { network } })
-      if (isOddly(clients, client, at)) reasons.push({ code: 'new-client', points: 0.3, evidence: { client: client.slice(0, 80) } })
+      const reasons: Reason[] = [...judgeTravel(event, country), ...manyCountries, ...judgeNew(country, network, client, at)]
       const most = 3 * usualNetworks + 5
-      // Who uses it from where it always was is not one of many.
       if (distinct > most / 2 && distinct >= 6 && isNew(networks.get(network), at))
         reasons.push({
           code: 'many-networks',
@@ -132,6 +156,8 @@ const encode = (known: ReadonlyMap<string, Known>): EncodedKnown =>
   [...known].map(([name, { firstAt, count, lastAt }]) => [name, firstAt, count, lastAt])
 const decode = (encoded: EncodedKnown = []): Map<string, Known> =>
   new Map(encoded.map(([name, firstAt, count, lastAt]) => [name, { firstAt, count, lastAt }]))
+
+const settledSize = (known: ReadonlyMap<string, Known>, at: number): number => [...known.values()].filter((one) => !isNew(one, at)).length
 
 /** Those that count as known. */
 export const settled = (encoded: EncodedKnown): EncodedKnown =>

@@ -7,7 +7,7 @@ const WEIGHT = 0.3
 /** Buckets that a surge is judged by. */
 const WINDOW_BUCKETS = 3
 /** The peak is taken as it comes for so long; later it rises by this factor, this often. */
-const LEARNING_MS = 6 * HOUR_MS
+const LEARNING_MS = 3 * HOUR_MS
 const RAISE = 1.5
 const RAISE_EVERY_MS = 600_000
 

@@ -1,4 +1,5 @@
 import { createRateBaseline, type EncodedRate } from './rate-baseline.ts'
+import { YOUNG_POINTS } from './traffic.ts'
 import type { Watch } from './use-watch.ts'
 
 /** This many times the most that is usual, and at least so many requests, in half a minute. */
@@ -9,14 +10,14 @@ export function createRateWatch(known?: EncodedRate): Watch<EncodedRate> {
   const baseline = createRateBaseline(known)
   return {
     encode: () => baseline.encode(),
-    judge({ at }, isLearning) {
+    judge({ at }, stage) {
       baseline.count(at)
       const { seen, usual } = baseline.at(at)
-      if (isLearning || seen < SURGE.atLeast / 2 || seen < 2 * usual) return undefined
+      if (stage === 'new' || seen < SURGE.atLeast / 2 || seen < 2 * usual) return undefined
       const threshold = Math.max(SURGE.atLeast, SURGE.times * usual)
       return {
         code: 'rate-surge',
-        points: Math.min(1.2, seen / threshold),
+        points: Math.min(stage === 'young' ? YOUNG_POINTS : 1.2, seen / threshold),
         evidence: { requests: seen, seconds: 30, usual: Math.round(usual) },
       }
     },

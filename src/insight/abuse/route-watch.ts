@@ -22,7 +22,8 @@ export function createRouteWatch(earlier?: EncodedRoutes): Watch<EncodedRoutes> 
   const all = createFading(MINUTE_MS, earlier?.all)
   return {
     encode: () => ({ known: [...known], fresh: fresh.encode(), onFresh: onFresh.encode(), all: all.encode() }),
-    judge({ route, at, status }, isLearning) {
+    judge({ route, at, status }, stage) {
+      const isLearning = stage === 'new'
       all.add(1, at)
       if (route === undefined || known.has(route)) return undefined
       const isAlone = fresh.sizeAt(at) === 0

@@ -28,6 +28,14 @@ export interface TrafficEvent {
   readonly status: number
 }
 
+/**
+ * How well a credential is known. `new`: everything is new still, and only what is wrong whoever does it is said. `young`: what it
+ * does much of may be its first such day, so that this alone blocks nothing.
+ */
+export type Stage = 'new' | 'young' | 'known'
+/** Most points of what may be a first such day. */
+export const YOUNG_POINTS = 0.9
+
 export type SubjectKind = 'address' | 'credential' | 'fingerprint'
 
 /** What somebody does that does not look right, with what an operator needs to judge it. */
@@ -49,6 +57,7 @@ export interface Reason {
 }
 export type ReasonCode =
   | 'credential-stuffing'
+  | 'refusal-flood'
   | 'route-scanning'
   | 'distributed-stuffing'
   | 'rate-surge'
@@ -58,7 +67,9 @@ export type ReasonCode =
   | 'impossible-travel'
   | 'two-places-at-once'
   | 'many-networks'
+  | 'many-countries'
   | 'object-enumeration'
+  | 'object-sweep'
   | 'error-shift'
   | 'new-routes'
 

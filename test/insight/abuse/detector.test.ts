@@ -58,8 +58,15 @@ describe('an address', () => {
     expect(found?.score).toBeGreaterThanOrEqual(1)
   })
 
-  test('one credential refused again and again is a mistake', () => {
-    expect(play(createDetector(), NOW, 500, 1000, () => refused(0))).toBeUndefined()
+  test('one credential refused again and again is a mistake, and never blocked while it comes once a second', () => {
+    expect(play(createDetector(), NOW, 720, 5000, () => refused(0))).toBeUndefined()
+    expect(play(createDetector(), NOW, 3600, 1000, () => refused(0))?.score).toBeLessThan(1)
+  })
+
+  test('brute force of one account: the same name, three times a second', () => {
+    const found = play(createDetector(), NOW, 900, 333, () => refused(0))
+    expect(found).toMatchObject({ kind: 'address', reasons: [{ code: 'refusal-flood' }] })
+    expect(found?.score).toBeGreaterThanOrEqual(1)
   })
 
   test('twelve mistakes among much that is in order are an office', () => {
@@ -95,9 +102,44 @@ describe('a credential', () => {
       ...usual,
       ...(index % 2 === 0 ? AWAY : {}),
       objectId: String(index),
-      status: 404,
     }))
     expect(found).toBeUndefined()
+  })
+
+  test('what is wrong whoever does it is said from the first minute', () => {
+    const blind = play(createDetector(), NOW, 60, 1000, (index) => ({
+      ...usual,
+      objectId: String(index),
+      status: index % 2 === 0 ? 404 : 200,
+    }))
+    expect(blind).toMatchObject({ kind: 'credential', reasons: [{ code: 'object-enumeration' }] })
+    const others = play(createDetector(), NOW, 60, 1000, (index) => ({ ...usual, objectId: `u-${index}`, status: 403 }))
+    expect(others).toMatchObject({ kind: 'credential', reasons: [{ code: 'error-shift' }] })
+    const countries = ['AR', 'BO', 'CL', 'DK', 'EE', 'FI', 'GR']
+    const shared = play(createDetector(), NOW, 30, 1000, (index) => ({ ...usual, country: countries[index % 7] ?? '' }))
+    expect(codesOf(shared)).toContain('many-countries')
+  })
+
+  test('how much a young credential does is learnt, not judged; the same later is blocked', () => {
+    const sweep = (detector: Detector, from: number): Finding | undefined =>
+      play(detector, from, 600, 500, (index) => ({ ...usual, objectId: `u-${index}` }))
+    const young = createDetector()
+    for (let index = 0; index < 240; index += 1) young.observe({ ...usual, at: NOW + index * 30_000, objectId: `o-${index % 40}` })
+    expect(sweep(young, NOW + 2 * HOUR_MS)?.score ?? 0).toBeLessThan(1)
+    const { detector, at } = learnt()
+    expect(sweep(detector, at)?.score).toBeGreaterThanOrEqual(1)
+  })
+
+  test('where places are not told, another address and another client together are a stranger', () => {
+    const bare = { credential: 'key-1', route: 'GET /orders', status: 200 } as const
+    const detector = createDetector()
+    for (let index = 0; index < 960; index += 1)
+      detector.observe({ ...bare, address: '192.0.2.1', userAgent: 'node/24', at: NOW + index * 30_000 })
+    const from = NOW + 8 * HOUR_MS
+    expect(play(detector, from, 5, 1000, () => ({ ...bare, address: '198.51.100.9', userAgent: 'node/24' }))?.score).toBeLessThan(1)
+    expect(
+      play(detector, from + 60_000, 5, 1000, () => ({ ...bare, address: '203.0.113.9', userAgent: 'curl/8' }))?.score,
+    ).toBeGreaterThanOrEqual(1)
   })
 
   test('in two places at once with another client: stolen', () => {
