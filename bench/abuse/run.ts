@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, readFileSync, writeFileSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import type { TrafficEvent } from '../../src/insight/abuse/traffic.ts'
@@ -33,9 +33,10 @@ async function* eventsOf(path: string): AsyncGenerator<TrafficEvent> {
 
 function given(): Given {
   if (values.traffic !== undefined) {
-    const labels = readFileSync(values.labels ?? labelsBeside(values.traffic), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
+    const beside = values.labels ?? labelsBeside(values.traffic)
+    // An anomaly's evidence has none: all that is found is told with --verbose.
+    const text = values.labels === undefined && !existsSync(beside) ? '' : readFileSync(beside, 'utf8')
+    const labels = text.split('\n').filter((line) => line !== '')
     return { events: eventsOf(values.traffic), labels: labels.map((line) => JSON.parse(line) as Label) }
   }
   const seed = Number(values.seed)
