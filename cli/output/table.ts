@@ -56,7 +56,7 @@ export function printTable<Row>(columns: readonly Column<Row>[], rows: readonly 
 export function cellOf(value: unknown): string {
   if (value === undefined || value === null || value === '') return '-'
   if (typeof value === 'string') return visible(value)
-  if (Array.isArray(value)) return value.length === 0 ? '(none)' : visible(value.map(String).join(' '))
+  if (Array.isArray(value)) return value.length === 0 ? '(none)' : value.map(cellOf).join(' ')
   if (typeof value === 'object') return visible(JSON.stringify(value))
   // oxlint-disable-next-line typescript/no-base-to-string -- a number, a truth value or a symbol
   return String(value)

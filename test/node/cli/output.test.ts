@@ -141,13 +141,21 @@ describe('tables', () => {
         ['id', 'a\nb'],
         ['scopes', []],
         ['plan', undefined],
+        ['keys', [{ id: 'a' }, '\u001b']],
         ['end', null],
         ['data', { a: '\u001b' }],
         ['is', false],
       ],
       terminal,
     )
-    expect(lines).toEqual(['id      a\\u{a}b', 'scopes  (none)', 'end     -', 'data    {"a":"\\u001b"}', 'is      false'])
+    expect(lines).toEqual([
+      'id      a\\u{a}b',
+      'scopes  (none)',
+      'keys    {"id":"a"} \\u{1b}',
+      'end     -',
+      'data    {"a":"\\u001b"}',
+      'is      false',
+    ])
   })
 })
 
