@@ -47,7 +47,7 @@ export function createOwnCalls(
   return async (id, { params = {}, body }, { actor, scopes }, request) => {
     const operation = byId.get(id)
     if (operation === undefined) throw new Error(`the admin API has no operation ${id}`)
-    if (!scopes.has(operation.scope)) return { status: 'refused', problem: LACKING }
+    if (![operation.scope, ...(operation.needs ?? [])].every((scope) => scopes.has(scope))) return { status: 'refused', problem: LACKING }
     const read = operation.body === undefined ? ({ ok: true, value: undefined } as const) : parse(operation.body, body)
     if (!read.ok) return { status: 'refused', problem: read.problem }
     return run(operation, { params, query: {}, body: read.value, actor, version: undefined, now: parts.now(), request })
