@@ -19,7 +19,7 @@ import {
   withdrawInvitation,
 } from './change-organisations.ts'
 import { MAX_APPS } from './drafts.ts'
-import { createOutbox, type Outbox } from './outbox.ts'
+import { createOutbox, type EventCall, type Outbox } from './outbox.ts'
 import { beginOnce, endOnce, type Remembered } from './remembered.ts'
 import { migrate } from './schema.ts'
 import { createTables, type Paged, type StoredInvitation, type StoredKey, type StoredOperator, type Tables } from './tables.ts'
@@ -28,6 +28,14 @@ import { written, type Outcome, type Work } from './work.ts'
 /** Until the feed is told again what it has not heard. */
 const RETRY_MS = 2000
 const MAX_RETRY_MS = 60_000
+
+/** Lines of the audit log that are events as well. */
+const EVENTS: Readonly<Record<string, EventCall['event']['type'] | undefined>> = {
+  'key.create': 'key.created',
+  'key.rotate': 'key.rotated',
+  'key.revoke': 'key.revoked',
+  'app.change': 'app.changed',
+}
 
 type Rest<Function_> = Function_ extends (work: Work, ...rest: infer Arguments) => unknown ? Arguments : never
 /** Every change that can be asked for, by name. */
@@ -76,7 +84,11 @@ export class DirectoryObject extends DurableObject<Bindings> {
     migrate(state.storage)
     this.#tables = createTables(this.#sql)
     this.#audit = createAuditLog(this.#sql)
-    this.#outbox = createOutbox(this.#sql, () => bindings.REVOCATIONS.getByName(FEED_NAME))
+    this.#outbox = createOutbox(
+      this.#sql,
+      () => bindings.REVOCATIONS.getByName(FEED_NAME),
+      async (events) => bindings.EVENTS.getByName('events').emit(events),
+    )
     if (!this.#outbox.isEmpty()) void state.storage.setAlarm(Date.now() + RETRY_MS)
   }
 
@@ -114,8 +126,13 @@ export class DirectoryObject extends DurableObject<Bindings> {
           tables: this.#tables,
           actor,
           now,
-          log: (action, target, detail, organisation) =>
-            this.#audit.append({ action, target, detail, ...(organisation === undefined ? {} : { organisation }) }, actor, now),
+          log: (action, target, detail, organisation) => {
+            this.#audit.append({ action, target, detail, ...(organisation === undefined ? {} : { organisation }) }, actor, now)
+            const event = this.#eventOf(action, target, detail, organisation, now)
+            if (event === undefined) return
+            isTold = true
+            this.#outbox.add({ kind: 'event', event })
+          },
           tell: (call) => {
             isTold = true
             this.#outbox.add(call)
@@ -126,6 +143,22 @@ export class DirectoryObject extends DurableObject<Bindings> {
     } catch (error) {
       if (error instanceof Undone) return { outcome: error.outcome as Outcome<Value>, isTold: false }
       throw error
+    }
+  }
+
+  #eventOf(
+    ...[action, { type: kind, id }, detail, organisation, at]: [...Parameters<Work['log']>, number]
+  ): EventCall['event'] | undefined {
+    const type = EVENTS[action]
+    if (type === undefined) return undefined
+    const consumer = kind === 'app' ? id : this.#tables.key(id)?.app
+    return {
+      id: `evt_${crypto.randomUUID()}`,
+      type,
+      at,
+      ...(organisation === undefined ? {} : { organisation }),
+      ...(consumer === undefined ? {} : { consumer }),
+      data: { ...detail, [kind]: id },
     }
   }
 
@@ -141,6 +174,9 @@ export class DirectoryObject extends DurableObject<Bindings> {
   override async alarm(): Promise<void> {
     await this.#audit.seal()
     await this.#deliver()
+    // Whoever stops something is not kept waiting by who is told of it.
+    await this.#outbox.deliverEvents().catch(() => undefined)
+    if (this.#outbox.isEmpty()) await this.ctx.storage.deleteAlarm()
   }
 
   async #deliver(): Promise<boolean> {

@@ -6,6 +6,19 @@ import type { Revocation } from '../revocation/revocations.ts'
 export type FeedCall =
   | { readonly kind: 'append'; readonly entries: readonly Omit<Revocation, 'sequence'>[] }
   | { readonly kind: 'change'; readonly request: ChangeRequest }
+/** What operators and webhooks are to be told (docs/events.md). */
+export interface EventCall {
+  readonly kind: 'event'
+  readonly event: {
+    readonly id: string
+    readonly type: 'key.created' | 'key.rotated' | 'key.revoked' | 'app.changed'
+    readonly at: number
+    readonly organisation?: string
+    readonly consumer?: string
+    readonly data: Readonly<Record<string, unknown>>
+  }
+}
+export type TellEvents = (events: readonly EventCall['event'][]) => Promise<unknown>
 export interface FeedCalls {
   append(entries: readonly Omit<Revocation, 'sequence'>[]): Promise<unknown>
   change(request: ChangeRequest, now: number): Promise<unknown>
@@ -17,17 +30,21 @@ export interface FeedCalls {
  */
 export interface Outbox {
   /** Within the transaction of the decision. */
-  add(call: FeedCall): void
+  add(call: FeedCall | EventCall): void
   isEmpty(): boolean
   /** True: the feed has everything. Never rejects. */
   deliver(): Promise<boolean>
+  /** Nobody waits for events. Rejects where they cannot be told; they are kept. */
+  deliverEvents(): Promise<void>
 }
 
 const BATCH = 100
 /** Then the feed itself is taken to be down. */
 const MAX_FAILURES = 3
 
-export function createOutbox(sql: SqlStorage, feed: () => FeedCalls): Outbox {
+const IS_EVENT = `call like '{"kind":"event"%'`
+
+export function createOutbox(sql: SqlStorage, feed: () => FeedCalls, tellEvents: TellEvents): Outbox {
   let delivering: Promise<boolean> | undefined
 
   const isEmpty = (): boolean => sql.exec('select 1 from outbox limit 1').toArray().length === 0
@@ -50,13 +67,13 @@ export function createOutbox(sql: SqlStorage, feed: () => FeedCalls): Outbox {
     for (;;) {
       const rows = sql
         .exec<{ sequence: number; call: string }>(
-          `select sequence, call from outbox where sequence > ?
+          `select sequence, call from outbox where sequence > ? and not ${IS_EVENT}
            order by sequence limit ?`,
           after,
           BATCH,
         )
         .toArray()
-      if (rows.length === 0) return isEmpty()
+      if (rows.length === 0) return sql.exec(`select 1 from outbox where not ${IS_EVENT} limit 1`).toArray().length === 0
       const calls = rows.map(({ sequence, call }) => ({ sequence, call: JSON.parse(call) as FeedCall }))
       for (const { sequence, call } of calls.toSorted(
         (one, other) => urgency(one.call) - urgency(other.call) || one.sequence - other.sequence,
@@ -84,6 +101,16 @@ export function createOutbox(sql: SqlStorage, feed: () => FeedCalls): Outbox {
           delivering = undefined
         })
       return delivering
+    },
+    async deliverEvents() {
+      for (;;) {
+        const rows = sql
+          .exec<{ sequence: number; call: string }>(`select sequence, call from outbox where ${IS_EVENT} order by sequence limit ?`, BATCH)
+          .toArray()
+        if (rows.length === 0) return
+        await within(tellEvents(rows.map(({ call }) => (JSON.parse(call) as EventCall).event)), CALL_MS, 'the events object')
+        for (const { sequence } of rows) sql.exec('delete from outbox where sequence = ?', sequence)
+      }
     },
   }
 }

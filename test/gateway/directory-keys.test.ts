@@ -1,3 +1,4 @@
+import { runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
@@ -10,7 +11,7 @@ import { codeOf } from '../support/orders.ts'
 import { HOST } from '../support/session-gate.ts'
 import { ROOT } from '../support/sessions.ts'
 
-const { EVENTS, PROJECTION } = env as unknown as Bindings
+const { DIRECTORY, EVENTS, PROJECTION } = env as unknown as Bindings
 const scannerPair = (await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])) as CryptoKeyPair
 const scannerKey = encodeBase64(new Uint8Array((await crypto.subtle.exportKey('spki', scannerPair.publicKey)) as ArrayBuffer))
 const policy = controlPolicy((document) => {
@@ -127,6 +128,26 @@ describe('a key of an app that the directory never gave', () => {
       expect(told).toMatchObject([{ id: `evt_forged_${forged.id}`, data: { key: forged.id, severity: 'critical' } }])
     })
   })
+})
+
+test('what becomes of keys and apps is told, after whoever changed it has the answer, and without any secret', async () => {
+  const of = await app()
+  const key = await admin.json<{ id: string; secret: string }>('POST', `/apps/${of}/keys`, { name: 'ci' })
+  const fresh = await admin.json<{ id: string; secret: string }>('POST', `/keys/${key.id}/rotate`, { overlapSeconds: 60 })
+  await admin.json('DELETE', `/keys/${key.id}`)
+  await admin.json('PATCH', `/apps/${of}`, { plan: 'gold' }, { 'if-match': '*' })
+  await runDurableObjectAlarm(DIRECTORY.getByName('directory'))
+  await runDurableObjectAlarm(DIRECTORY.getByName('directory'))
+  const told = (await events.list({})).items.filter(({ consumer }) => consumer === of).toReversed()
+  expect(told.map(({ type, data }) => [type, data['key'] ?? data['app']])).toEqual([
+    ['key.created', key.id],
+    ['key.created', fresh.id],
+    ['key.rotated', key.id],
+    ['key.revoked', key.id],
+    ['app.changed', of],
+  ])
+  expect(told.every(({ organisation }) => organisation?.startsWith('org_') === true)).toBe(true)
+  expect(JSON.stringify(told)).not.toMatch(/pck_/u)
 })
 
 describe('a leaked key', () => {
