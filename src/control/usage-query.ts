@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Usage, UsageAsked, UsageGroup } from '../insight/insight.ts'
 import { LATENCY_BOUNDS } from '../insight/observation.ts'
-import { MAX_CONSUMERS, MAX_STEPS } from '../insight/usage-read.ts'
+import { MAX_CONSUMERS, mostSteps } from '../insight/usage-read.ts'
 import { STEP_MS } from '../insight/usage-tables.ts'
 
 /** What is told where the question does not say from when. */
@@ -48,8 +48,8 @@ export function askedOf(
   const from = query.from ?? to - DEFAULT_STEPS[step] * stepMs
   const steps = Math.ceil(to / stepMs) - Math.floor(from / stepMs)
   if (from >= to) return { fault: { pointer: '/from', detail: 'must be before "to"' } }
-  if (steps > MAX_STEPS[step])
-    return { fault: { pointer: '/step', detail: `at most ${MAX_STEPS[step]} steps of a ${step} are told at a time` } }
+  const most = mostSteps({ step, ...(consumer === undefined ? {} : { consumers: consumer }) })
+  if (steps > most) return { fault: { pointer: '/step', detail: `at most ${most} steps of a ${step} are told at a time` } }
   return {
     from,
     to,

@@ -6,7 +6,7 @@ export const DAY_MS = 86_400_000
 /** In place of what there was no room for. */
 export const OTHER = 'other'
 /** Kinds of requests counted apart in one minute, hour or day; beyond, by consumer and status alone, and beyond twice as many, by status. */
-export const MAX_KINDS = 2000
+export const MAX_KINDS = 1000
 
 /** A kind of requests, and how many, in any step of time. */
 export type Counted = Omit<UsageKey, 'minute'> & Pick<UsageCount, 'requests' | 'latency'>

@@ -2,11 +2,17 @@ import type { Usage, UsageAsked, UsageGroup } from './insight.ts'
 import { OTHER } from './usage-count.ts'
 import { latencyOf, STEP_MS, SUMS, type Step } from './usage-tables.ts'
 
-/** Most steps of one question. */
-export const MAX_STEPS: Readonly<Record<Step, number>> = { minute: 1440, hour: 840, day: 400 }
+/** Most steps of one question over all consumers, whose rows are all read. */
+const MAX_STEPS_OF_ALL = 400
+/** The same of named consumers, whose rows alone are. */
+const MAX_STEPS: Readonly<Record<Step, number>> = { minute: 1440, hour: 840, day: 400 }
 /** Most consumers of one question. */
 export const MAX_CONSUMERS = 20
 export const MAX_GROUPS = 200
+
+export function mostSteps({ step, consumers }: Pick<UsageAsked, 'step' | 'consumers'>): number {
+  return consumers === undefined ? Math.min(MAX_STEPS_OF_ALL, MAX_STEPS[step]) : MAX_STEPS[step]
+}
 
 type Row = Record<string, string | number | null>
 interface Query {
@@ -20,7 +26,7 @@ export function readUsage(sql: SqlStorage, asked: UsageAsked, summed: { readonly
   const stepMs = STEP_MS[step]
   const [from, to] = [Math.floor(asked.from / stepMs) * stepMs, Math.ceil(asked.to / stepMs) * stepMs]
   const steps = (to - from) / stepMs
-  if (!(steps > 0 && steps <= MAX_STEPS[step])) throw new RangeError('so many steps are not told')
+  if (!(steps > 0 && steps <= mostSteps(asked))) throw new RangeError('so many steps are not told')
   if ((asked.consumers?.length ?? 0) > MAX_CONSUMERS) throw new RangeError('so many consumers are not told')
   const source = sourceOf(asked, piecesOf(step, from, to, summed))
   const columns = by.map((name) => `${name}, `).join('')

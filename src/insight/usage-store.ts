@@ -22,7 +22,7 @@ const MAX_NAMES = 45
 export interface UsageStore {
   /** `isNew`: it was not counted before. `alarmAt`: to be set together with what was written. */
   add(batch: Batch, now: number): { readonly isNew: boolean; readonly alarmAt: number | undefined }
-  /** Throws a RangeError where more steps are asked for than `MAX_STEPS`. */
+  /** Throws a RangeError where more steps are asked for than `mostSteps`. */
   read(asked: UsageAsked, now: number): Usage
   lastUsed(credentials: readonly string[], now: number): Readonly<Record<string, number>>
   /** For the alarm; gives the next one. */

@@ -66,8 +66,11 @@ describe('askedOf()', () => {
   })
   test('takes as many steps as are told, and none more', () => {
     const from = Date.UTC(2026, 5, 1)
-    expect(askedOf({ step: 'minute', from, to: from + 1440 * 60_000 }, NOW)).not.toHaveProperty('fault')
-    expect(askedOf({ step: 'minute', from, to: from + 1440 * 60_000 + 1 }, NOW)).toHaveProperty('fault.pointer', '/step')
+    const consumer = ['acme']
+    expect(askedOf({ step: 'minute', consumer, from, to: from + 1440 * 60_000 }, NOW)).not.toHaveProperty('fault')
+    expect(askedOf({ step: 'minute', consumer, from, to: from + 1440 * 60_000 + 1 }, NOW)).toHaveProperty('fault.pointer', '/step')
+    expect(askedOf({ step: 'minute', from, to: from + 400 * 60_000 }, NOW)).not.toHaveProperty('fault')
+    expect(askedOf({ step: 'minute', from, to: from + 400 * 60_000 + 1 }, NOW)).toHaveProperty('fault.pointer', '/step')
     expect(askedOf({ step: 'hour', from, to: from }, NOW)).toHaveProperty('fault.pointer', '/from')
   })
 })

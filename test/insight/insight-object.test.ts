@@ -147,15 +147,19 @@ describe('InsightObject', () => {
   })
 
   test.each([
-    ['minute', 1440, MINUTE],
-    ['hour', 840, HOUR],
-    ['day', 400, DAY],
-  ] as const)('so many steps by %s are told, and none more', async (step, most, stepMs) => {
+    ['minute', ['acme'], 1440, MINUTE],
+    ['hour', ['acme'], 840, HOUR],
+    ['day', ['acme'], 400, DAY],
+    ['minute', undefined, 400, MINUTE],
+    ['hour', undefined, 400, HOUR],
+    ['day', undefined, 400, DAY],
+  ] as const)('by %s and of %j so many steps are told, and none more', async (step, consumers, most, stepMs) => {
     const stub = fresh()
     const from = Math.floor(START / DAY) * DAY
-    expect((await stub.usage({ from, to: from + most * stepMs, step })).total.series).toHaveLength(most)
+    const asked = { from, step, ...(consumers === undefined ? {} : { consumers }) }
+    expect((await stub.usage({ ...asked, to: from + most * stepMs })).total.series).toHaveLength(most)
     const refused = await runInDurableObject(stub, async (object) =>
-      object.usage({ from, to: from + most * stepMs + 1, step }).catch((error: unknown) => (error as Error).name),
+      object.usage({ ...asked, to: from + most * stepMs + 1 }).catch((error: unknown) => (error as Error).name),
     )
     expect(refused).toBe('RangeError')
   })

@@ -1,10 +1,11 @@
 import { env } from 'cloudflare:workers'
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { array, asyncProperty, assert, constantFrom, integer, oneof, record } from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bindings } from '../../src/bindings.ts'
 import { LATENCY_BOUNDS, type UsageCount } from '../../src/insight/observation.ts'
 import { fit, kindOf, pack, unpack } from '../../src/insight/usage-count.ts'
+import { openUsage } from '../../src/insight/usage-store.ts'
 import { usageCount } from '../support/observations.ts'
 
 const { INSIGHT } = env as unknown as Bindings
@@ -164,4 +165,35 @@ describe('fit()', () => {
 test('a batch is read as it was written', () => {
   const counts = [usageCount({ consumer: 'ü"\n,', requests: 7 }), usageCount({ status: 503 })]
   expect(unpack(pack(counts), (minute) => minute)).toEqual(counts)
+})
+
+describe('what is written', () => {
+  test('a row for each call and each kind a minute, however many isolates tell of it', async () => {
+    const written = await runInDurableObject(INSIGHT.getByName(crypto.randomUUID()), (_, { storage }) => {
+      let rows = 0
+      const sql = {
+        exec: (query: string, ...values: SqlStorageValue[]) => {
+          const cursor = storage.sql.exec(query, ...values)
+          const found = cursor.toArray()
+          rows += cursor.rowsWritten
+          return Object.assign(found, { toArray: () => found, one: () => found[0] })
+        },
+      } as unknown as SqlStorage
+      const store = openUsage({ sql, transactionSync: (work) => storage.transactionSync(work) })
+      rows = 0
+      const [isolates, kinds, minutes] = [20, 50, 10]
+      for (let call = 0; call < minutes * 6; call += 1) {
+        const now = START + call * 10_000
+        const minute = Math.floor(now / MINUTE) * MINUTE
+        const usage = Array.from({ length: kinds }, (__, kind) => usageCount({ minute, route: `r${kind}`, requests: 10 }))
+        for (let isolate = 0; isolate < isolates; isolate += 1)
+          store.add({ isolate: `i${isolate}`, sequence: call + 1, usage, observations: [] }, now)
+        if (call % 6 === 5) store.tidy(now)
+      }
+      return { rows, requests: isolates * kinds * minutes * 6 * 10, calls: isolates * minutes * 6 }
+    })
+    expect(written.requests).toBe(600_000)
+    // A call is a row that is written and dropped; a minute is a row of each kind and of each isolate.
+    expect(written.rows).toBeLessThanOrEqual(2 * written.calls + 10 * (50 + 20) + 10)
+  })
 })
