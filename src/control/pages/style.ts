@@ -27,16 +27,18 @@ p{margin:.5rem 0 1rem}
 a{color:var(--action);text-underline-offset:.15em}
 .soft,.hint{color:var(--soft);font-size:.875rem}
 .heading{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1rem;margin:0 0 1rem}
+.heading h2{margin:0}
+*+.heading:has(h2){margin-top:2rem;margin-bottom:.75rem}
 .beside{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;flex:1}
 .beside>a.button:first-of-type{margin-left:auto}
 .lead{max-width:44rem;margin-top:0;color:var(--soft)}
-.trail ol{display:flex;flex-wrap:wrap;gap:0 .5rem;list-style:none;margin:0 0 .5rem;padding:0;font-size:.875rem}
+.trail ol{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .5rem;line-height:1.5rem;list-style:none;margin:0 0 .5rem;padding:0;font-size:.875rem}
 .trail li+li::before{content:"/";margin-right:.5rem;color:var(--edge)}
-.trail a{display:inline-block;padding:.125rem 0;min-height:1.5rem}
+.trail a{display:inline-block}
 .trail [aria-current]{color:var(--soft)}
 .card{margin:0 0 1.25rem;padding:1.25rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
 .card>:first-child{margin-top:0}
-.card>:last-child{margin-bottom:0}
+.card>:last-child,.card>.copy-row:last-child{margin-bottom:0}
 .narrow{max-width:40rem}
 .columns{display:grid;grid-template-columns:minmax(0,1fr);gap:1.25rem;margin:0 0 1.25rem}
 .columns>.card{margin:0}
@@ -75,7 +77,7 @@ form.inline{display:inline}
 .field{margin:0 0 1.25rem}
 fieldset{min-width:0;margin:0;padding:0;border:0}
 label,legend{display:block;padding:0;font-weight:600}
-label .soft{font-weight:400}
+label .soft,tbody th .soft{font-weight:400}
 .field>.hint,.field>.error{margin:0 0 .375rem}
 .error{color:var(--bad);font-weight:600}
 .notice.error{color:var(--ink);font-weight:400}
@@ -93,7 +95,7 @@ thead th{border-top:0;color:var(--soft);font-size:.8125rem;font-weight:600}
 tbody th{font-weight:600}
 td a,th a{display:inline-block;min-height:1.5rem}
 .number{text-align:right;font-variant-numeric:tabular-nums}
-.acts{display:flex;flex-wrap:wrap;gap:.5rem}
+.acts{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}
 .acts a{min-height:1.5rem}
 .card table{background:transparent;border:0;margin-bottom:0}
 .card th:first-child,.card td:first-child{padding-left:0}
@@ -107,7 +109,7 @@ dl:not(.figures) dd{margin:0}
 .pages{display:flex;gap:.75rem;margin:0 0 1.25rem}
 code,.code{font-family:ui-monospace,monospace;font-size:.875rem}
 pre.code{margin:.5rem 0;padding:.875rem 1rem;background:var(--sunk);border-radius:.5rem;white-space:pre-wrap;overflow-wrap:anywhere}
-input.code{background:var(--sunk)}
+input:not([type=radio],[type=checkbox],[type=hidden]).code{background:var(--sunk);font:.875rem/1.5 ui-monospace,monospace}
 .copy-row{display:flex;align-items:center;gap:.75rem;margin:.375rem 0 1rem;min-height:2rem}
 .secret{border:2px solid var(--good)}
 .chart{margin:0 0 1.25rem}
