@@ -4,7 +4,7 @@ import { isIssuedKey, MAX_KEY_LENGTH, parseKey } from '../credentials/key-format
 import type { RootSecret } from '../credentials/root-secret.ts'
 import type { Accounts, Actor } from '../directory/accounts.ts'
 import type { Directory } from '../directory/directory.ts'
-import type { KeyLookUp } from '../directory/looked-up-keys.ts'
+import type { KeyLookUp } from '../directory/key-look-up.ts'
 import { isId } from '../directory/ids.ts'
 import { decodeBase64, encodeHex } from '../http/base64url.ts'
 import { rawEcdsaSignature } from '../http/ecdsa-signature.ts'

@@ -3,22 +3,9 @@ import { callObject } from '../http/object-call.ts'
 import type { DirectoryObject } from './directory-object.ts'
 import { DIRECTORY_NAME } from './accounts-client.ts'
 import { isId } from './ids.ts'
-import { createProjection, type DirectoryKey, type ProjectionStore } from './projection.ts'
+import type { DirectoryKey, KeyLookUp, LookedUpKeys, LookUpContext } from './key-look-up.ts'
+import { createProjection, type ProjectionStore } from './projection.ts'
 import type { StoredKey } from './tables.ts'
-
-/** Whose request it is. */
-export interface LookUpContext {
-  readonly now: number
-  readonly address: string | undefined
-  defer(task: { readonly name: string; readonly run: () => Promise<void> }): void
-}
-/**
- * Imported keys (`digest:` and 64 hexadecimal digits) and public keys (`keyid:` and the id) of the directory, for the data path: from
- * memory, else from the projection, else from the object. Rejects where it cannot be known: 503, never 401.
- */
-export interface LookedUpKeys {
-  find(lookups: readonly string[], context: LookUpContext): Promise<DirectoryKey | undefined>
-}
 
 /** Keys that are remembered, those used last; and names that were nobody's. */
 const MAX_KNOWN = 4096
@@ -38,7 +25,6 @@ export interface LookedUpKeysParts {
   /** Asks the object itself. */
   readonly ask: KeyLookUp
 }
-export type KeyLookUp = (lookups: readonly string[]) => Promise<DirectoryKey | undefined>
 
 export function createKeyLookUp(namespace: Pick<DurableObjectNamespace<DirectoryObject>, 'getByName'>): KeyLookUp {
   return async (lookups) => {

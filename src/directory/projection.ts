@@ -1,17 +1,8 @@
 import type { RootSecret } from '../credentials/root-secret.ts'
 import { decodeBase64Url, encodeBase64Url } from '../http/base64url.ts'
 import { within } from '../http/object-call.ts'
+import type { DirectoryKey } from './key-look-up.ts'
 
-/** A key that was made elsewhere and that the directory knows, as it was added: what has changed since is the feed's to say. */
-export interface DirectoryKey {
-  readonly id: string
-  readonly consumer: string
-  readonly plan?: string
-  readonly scopes?: readonly string[]
-  readonly publicKey?: JsonWebKey
-  /** Absent: it has no end of its own. */
-  readonly expiresAt?: number
-}
 export type ProjectionStore = Pick<KVNamespace, 'get' | 'put'>
 
 const READ_MS = 1000

@@ -1,6 +1,6 @@
 import type { RootSecret } from '../credentials/root-secret.ts'
 import type { Directory } from '../directory/directory.ts'
-import type { LookedUpKeys } from '../directory/looked-up-keys.ts'
+import type { LookedUpKeys } from '../directory/key-look-up.ts'
 import type { ReplayMemory } from '../replay/replay-memory.ts'
 import type { SessionLookup } from '../sessions/session-lookup.ts'
 import type { ApiKeyConfig } from './api-key/config.ts'

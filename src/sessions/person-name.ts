@@ -1,5 +1,12 @@
 import { encodeHex } from '../http/base64url.ts'
-import type { Named } from './session-keeper.ts'
+
+/** Whom a logout names: all that is given must be the session's. */
+export interface Named {
+  readonly issuer: string
+  readonly subject?: string
+  readonly nameId?: string
+  readonly providerSession?: string
+}
 
 /** Names of objects are logged and listed by the platform, so they hold hashes alone. */
 async function nameOf(kind: 'person' | 'session' | 'name-id', issuer: string, id: string): Promise<string> {

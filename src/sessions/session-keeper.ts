@@ -1,5 +1,6 @@
 import type { Sealer } from '../credentials/sealer.ts'
 import { within } from '../http/object-call.ts'
+import type { Named } from './person-name.ts'
 import { ExchangedTokens, type ExchangedAnswer } from './exchanged-tokens.ts'
 import { createRowSeal, endOf, tokenTimes, type Kept, type RowSeal, type SessionRow } from './session-row.ts'
 import type { ProviderTokens, Refreshed, SignIn, TokenRefresher } from './session.ts'
@@ -16,13 +17,6 @@ export interface Beginning {
 export type Looked = { readonly status: 'active'; readonly session: string } | Gone
 export type TokenAnswer = ExchangedAnswer
 type Gone = { readonly status: 'over' } | { readonly status: 'unavailable'; readonly detail: string }
-/** Whom a logout names: all that is given must be the session's. */
-export interface Named {
-  readonly issuer: string
-  readonly subject?: string
-  readonly nameId?: string
-  readonly providerSession?: string
-}
 export interface Ended {
   readonly idToken?: string
   /** A sign-in without tokens, as JSON. */

@@ -2,7 +2,8 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Bindings } from '../bindings.ts'
 import { parseRootSecret } from '../credentials/root-secret.ts'
 import { createSealer, type Sealer } from '../credentials/sealer.ts'
-import { SessionKeeper, type Beginning, type Ended, type Looked, type Named, type TokenAnswer } from './session-keeper.ts'
+import { SessionKeeper, type Beginning, type Ended, type Looked, type TokenAnswer } from './session-keeper.ts'
+import type { Named } from './person-name.ts'
 import type { TokenRefresher } from './session.ts'
 
 /** One browser session, in an object of its own. It is made for a policy (`sessionObject`), whose providers it refreshes tokens at. */

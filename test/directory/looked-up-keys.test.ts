@@ -1,13 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
-import {
-  createLookedUpKeys,
-  PER_ADDRESS,
-  PER_ISOLATE,
-  UNKNOWN_MS,
-  type KeyLookUp,
-  type LookUpContext,
-} from '../../src/directory/looked-up-keys.ts'
-import type { DirectoryKey, ProjectionStore } from '../../src/directory/projection.ts'
+import type { DirectoryKey, KeyLookUp, LookUpContext } from '../../src/directory/key-look-up.ts'
+import { createLookedUpKeys, PER_ADDRESS, PER_ISOLATE, UNKNOWN_MS } from '../../src/directory/looked-up-keys.ts'
+import type { ProjectionStore } from '../../src/directory/projection.ts'
 import { root, rootOf, G2 } from '../support/api-keys.ts'
 
 const KEY: DirectoryKey = { id: 'key_aaaaaaaaaaaaaaaaaaaa', consumer: 'app_aaaaaaaaaaaaaaaaaaaa', plan: 'gold', scopes: ['read'] }

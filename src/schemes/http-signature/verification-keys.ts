@@ -2,8 +2,7 @@ import type { RootSecret } from '../../credentials/root-secret.ts'
 import { SIGNING_KEY_PREFIX, type ResolvedSigningKey } from '../../credentials/signing-key.ts'
 import type { Directory, SigningKey } from '../../directory/directory.ts'
 import { isId } from '../../directory/ids.ts'
-import type { LookedUpKeys, LookUpContext } from '../../directory/looked-up-keys.ts'
-import type { DirectoryKey } from '../../directory/projection.ts'
+import type { DirectoryKey, LookedUpKeys, LookUpContext } from '../../directory/key-look-up.ts'
 
 /** `undefined`: no key that was issued here. */
 export type ResolveIssuedKey = (root: RootSecret, keyid: string) => Promise<ResolvedSigningKey | undefined>
