@@ -86,9 +86,12 @@ function listPage(context: Context, apps: readonly AppChoice[], app: ChosenApp |
             hideCaption
             columns={['Operation', 'What it does'].map((name) => ({ title: name }))}
             rows={routes.map((route) => [
-              <a href={addressOf(route, app)}>
-                <span class="method">{route.method}</span> <code>{route.template}</code>
-              </a>,
+              <>
+                <span class="method">{route.method}</span>{' '}
+                <a href={addressOf(route, app)}>
+                  <code>{route.template}</code>
+                </a>
+              </>,
               route.summary ?? '',
             ])}
           />
