@@ -39,6 +39,7 @@ a{color:var(--action);text-underline-offset:.15em}
 .card{margin:0 0 1.25rem;padding:1.25rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
 .card>:first-child{margin-top:0}
 .card>:last-child,.card>.copy-row:last-child{margin-bottom:0}
+.card>ul{padding-left:1.25rem}
 .narrow{max-width:40rem}
 .columns{display:grid;grid-template-columns:minmax(0,1fr);gap:1.25rem;margin:0 0 1.25rem}
 .columns>.card{margin:0}
@@ -102,7 +103,7 @@ td a,th a{display:inline-block;min-height:1.5rem}
 .card th:last-child,.card td:last-child{padding-right:0}
 dl{margin:0}
 dl:not(.figures)>div{display:grid;grid-template-columns:minmax(0,1fr);gap:0 1rem;padding:.5rem 0;border-top:1px solid var(--line)}
-dl>div:first-child{border-top:0}
+dl:not(.figures)>div:first-child{border-top:0}
 dl:not(.figures) dt{color:var(--soft)}
 dl:not(.figures) dd{margin:0}
 @media (min-width:40rem){dl:not(.figures)>div{grid-template-columns:11rem minmax(0,1fr)}}
@@ -144,6 +145,7 @@ details table{font-size:.875rem}
 .unseen{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:40rem){
 .person{margin:0;max-width:100%}
+.heading .beside{flex:1 1 100%}
 .heading .beside>a.button:first-of-type{margin-left:0}
 table[role=table],[role=table] tbody,[role=table] tr,[role=table] th[role=rowheader],[role=table] td{display:block}
 [role=table]{background:transparent;border:0}
