@@ -13,11 +13,12 @@ const MOST_SECONDS = 86_400
 
 /** A policy that says nothing records what it finds and does nothing by itself; the failure budget is on. */
 export function parseAbuse(
-  { answers, blockSeconds, allow = {}, failureBudget }: Document,
+  document: Document | undefined,
   pointer: string,
   consumers: ReadonlySet<string> | undefined,
   reading: Reading,
 ): AbuseConfig {
+  const { answers, blockSeconds, allow = {}, failureBudget } = document ?? {}
   return {
     answers: parseAnswers(answers, pointerTo(pointer, 'answers'), reading),
     blockSeconds: parseSeconds(blockSeconds ?? {}, pointerTo(pointer, 'blockSeconds'), reading),

@@ -21,10 +21,12 @@ interface Declared {
 }
 
 export function parseControl(
-  { security = [], portal, secretScanning = [] }: v.InferOutput<typeof controlSchema>,
+  document: v.InferOutput<typeof controlSchema> | undefined,
   pointer: string,
   { schemeNames, planNames, plans, consumerNames, consumers, reading }: Declared,
-): ControlConfig {
+): ControlConfig | undefined {
+  if (document === undefined) return undefined
+  const { security = [], portal, secretScanning = [] } = document
   const { problems } = reading
   checkSecurity(security, pointerTo(pointer, 'security'), { schemeNames, reading })
   for (const [index, requirement] of security.entries()) {

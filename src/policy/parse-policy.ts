@@ -215,6 +215,7 @@ function readExtension(
   const consumers = part('consumers', consumerSchema, (name, document, place): ConsumerConfig =>
     parseConsumer(name, document, place, { plans: plans.names, limitNames: limits.names, limits: limits.values }, reading),
   )
+  const hasConsumers = parts['consumers'] !== undefined
   checkDistinct(consumers.values, pointerTo(ROOT, 'consumers'), reading)
   const identity = { hosts, consumers: consumers.names, reading }
   const providers = part('identityProviders', identityProviderSchema, (name, document, place): IdentityProviderConfig =>
@@ -233,7 +234,7 @@ function readExtension(
     limits: limits.values,
     origins: origins.values,
     plans: plans.values,
-    consumers: parts['consumers'] === undefined ? undefined : consumers.values,
+    consumers: hasConsumers ? consumers.values : undefined,
     unknownPaths: head?.unknownPaths ?? ('not-found' as const),
     revocation: {
       boundSeconds: revocation?.boundSeconds ?? 5,
@@ -243,18 +244,15 @@ function readExtension(
     defaults: parts['defaults'] === undefined ? {} : defaults,
     providers,
     sessions: parseSessions(sessions ?? {}, pointerTo(ROOT, 'sessions'), reading),
-    control:
-      control === undefined
-        ? undefined
-        : parseControl(control, pointerTo(ROOT, 'control'), {
-            schemeNames,
-            planNames: plans.names,
-            plans: plans.values,
-            consumerNames: consumers.names,
-            consumers: consumers.values,
-            reading,
-          }),
-    abuse: parseAbuse(abuse ?? {}, pointerTo(ROOT, 'abuse'), parts['consumers'] === undefined ? undefined : consumers.names, reading),
+    control: parseControl(control, pointerTo(ROOT, 'control'), {
+      schemeNames,
+      planNames: plans.names,
+      plans: plans.values,
+      consumerNames: consumers.names,
+      consumers: consumers.values,
+      reading,
+    }),
+    abuse: parseAbuse(abuse, pointerTo(ROOT, 'abuse'), hasConsumers ? consumers.names : undefined, reading),
     pruned: {
       ...pruned,
       ...present('defaults', defaults),
