@@ -1,6 +1,6 @@
 import type { Bindings } from './bindings.ts'
 import { consumerMeters } from './control/consumer-meters.ts'
-import { createConsole, type Console } from './control/console/site.tsx'
+import { createConsole, type Console } from './control/console/console.ts'
 import type { Operation } from './control/operation.ts'
 import type { Operators } from './control/operators.ts'
 import { restrictionsOf } from './control/operations/blocks.ts'

@@ -76,7 +76,7 @@ describe('who may see the console', () => {
     expect(nobody.headers.get('location')).toContain(encodeURIComponent(CONSOLE))
     const { response, text } = await get(await gate.signIn({ subject: crypto.randomUUID(), scopes: ['read'] }))
     expect(response.status).toBe(403)
-    expect(text).toContain('<h1>You may not see this page</h1>')
+    expect(text).toContain('<h1>This is not allowed</h1>')
   })
 
   test('a policy that has no control section has no console', async () => {
@@ -111,7 +111,7 @@ describe('every page', () => {
     const { response, text } = await pageOf(await failing.fetch(CONSOLE, { headers: { cookie } }))
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('5')
-    expect(text).toContain('<h1>The console cannot answer at the moment</h1>')
+    expect(text).toContain('<h1>This page is not to be had at the moment</h1>')
   })
 
   test('what a name says stays text', async () => {

@@ -1,9 +1,10 @@
 import type { Anomaly, FindingState } from '../../insight/insight.ts'
 import { Button, ErrorSummary, type FieldError, Form, Select } from '../pages/fields.tsx'
 import { Badge, Definitions, Empty, Table, Time } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
 import { AnswerBadge, ConsumerName, Observations, Usual } from './parts.tsx'
-import { notFound, type Sent, submit } from './submit.tsx'
+import { notFound, submit } from './submit.tsx'
 
 const STATES: readonly (readonly [state: FindingState | undefined, title: string])[] = [
   [undefined, 'All'],

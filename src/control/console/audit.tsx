@@ -1,8 +1,9 @@
 import { Badge, Definitions, Empty, numberText, Pagination, Table, Time } from '../pages/parts.tsx'
 import { OPERATOR_ROLES } from '../../directory/accounts.ts'
 import { Button, ErrorSummary, type FieldError, Form } from '../pages/fields.tsx'
+import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
-import { type Sent, submit } from './submit.tsx'
+import { submit } from './submit.tsx'
 
 /** Who changed what, newest first. */
 export async function auditPage(context: Context): Promise<Response> {

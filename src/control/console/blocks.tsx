@@ -1,9 +1,10 @@
 import { Button, ConfirmForm, ErrorSummary, Field, type FieldError, Form, Select } from '../pages/fields.tsx'
 import { Empty, Table } from '../pages/parts.tsx'
 import type { InForce } from '../operations/blocks.ts'
+import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
 import { AnswerBadge, ConsumerName } from './parts.tsx'
-import { notFound, type Sent, submit } from './submit.tsx'
+import { notFound, submit } from './submit.tsx'
 
 const KINDS = [
   { value: 'address', title: 'An address, or an IPv6 network (/64)' },

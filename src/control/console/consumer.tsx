@@ -4,10 +4,11 @@ import type { TailEntry, UsageGroup } from '../../insight/insight.ts'
 import { LineChart, Meter } from '../pages/charts.tsx'
 import { ConfirmForm } from '../pages/fields.tsx'
 import { Badge, Definitions, Empty, numberText, Table, Time, timeText } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
 import { AnomalyList } from './anomalies.tsx'
 import { Observations, RangeLinks, Usual } from './parts.tsx'
-import { type Sent, submit } from './submit.tsx'
+import { submit } from './submit.tsx'
 import { latencyText, rangeOf, RANGES, shareText, spanOf } from './traffic.ts'
 
 const DECISIONS = 20

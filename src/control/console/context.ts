@@ -12,6 +12,7 @@ import type { OwnCall } from '../run-operation.ts'
 import type { InForce } from '../operations/blocks.ts'
 import { flashOf, page, type PageContent } from '../pages/layout.tsx'
 import type { Forms } from '../pages/forms.ts'
+import type { PageRequest } from '../pages/site.ts'
 import { MESSAGES } from './messages.ts'
 
 export const CONSOLE = '/.portcullis/console'
@@ -40,15 +41,9 @@ export interface ConsoleParts {
   readonly log: (line: string) => void
 }
 /** One request to the console by somebody who may make it. */
-export interface Context {
+export interface Context extends PageRequest {
   readonly parts: ConsoleParts
-  readonly request: Request
-  readonly url: URL
   readonly operator: Operator
-  readonly now: number
-  /** For a new form. */
-  readonly token: string
-  readonly params: Readonly<Record<string, string>>
 }
 
 export function render({ parts, url, operator, request }: Context, content: Omit<PageContent, 'flash'>): Response {

@@ -1,8 +1,9 @@
 import { Button, ErrorSummary, Field, type FieldError, Form } from '../pages/fields.tsx'
 import type { DescribedPerson, Identity } from '../../sessions/people.ts'
 import { Definitions, Empty, numberText, Time } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
-import { type Sent, submit } from './submit.tsx'
+import { submit } from './submit.tsx'
 
 /** Of a person, by whoever vouches for them: never by an e-mail address alone. */
 export async function peoplePage(

@@ -2,8 +2,9 @@ import { ConfirmForm, type FieldError } from '../pages/fields.tsx'
 import { restrictedName } from '../../revocation/restrictions.ts'
 import { targetOf } from '../operations/kill-switches.ts'
 import { Badge, Table } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
-import { notFound, type Sent, submit } from './submit.tsx'
+import { notFound, submit } from './submit.tsx'
 
 const EVERYTHING = targetOf(restrictedName('everything', ''))
 

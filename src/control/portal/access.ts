@@ -1,7 +1,8 @@
 import type { App, KeyRecord, MemberRole, Organisation } from '../../directory/accounts.ts'
+import type { Sent, SiteRoute } from '../pages/site.ts'
 import { type Context, pathTo } from './context.ts'
 import { may, type Right } from './rights.ts'
-import { notAllowed, notFound, type Sent } from './submit.tsx'
+import { notAllowed, notFound } from './submit.tsx'
 
 /** An organisation that the visitor is a member of. */
 export interface Membership {
@@ -16,10 +17,7 @@ export interface Handlers<Place extends readonly unknown[]> {
   readonly post?: (context: Context, sent: Sent, ...place: Place) => Promise<Response> | Response
 }
 /** One page: who may see it stands beside what it shows. */
-export interface PortalRoute extends Handlers<[]> {
-  /** Below the portal, with `:names`. */
-  readonly path: string
-}
+export type PortalRoute = SiteRoute<Context>
 
 export const memberships = async ({ parts, visitor }: Context): Promise<readonly Membership[]> =>
   parts.accounts.membershipsOf(visitor.names)

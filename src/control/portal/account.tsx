@@ -1,9 +1,10 @@
 import { ConfirmForm, type FieldError } from '../pages/fields.tsx'
 import { Definitions, Empty, Table, Time } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { forVisitors, memberships, type PortalRoute } from './access.ts'
 import { type Context, pathTo, PORTAL, render, renderForm } from './context.ts'
 import { ROLE_TITLES } from './rights.ts'
-import { submit, type Sent } from './submit.tsx'
+import { submit } from './submit.tsx'
 import { Words } from './words.tsx'
 
 const HERE = `${PORTAL}/account`

@@ -5,6 +5,7 @@ import type { ControlConfig, Policy } from '../../policy/policy.ts'
 import type { FieldError } from '../pages/fields.tsx'
 import { flashOf, page, type PageContent } from '../pages/layout.tsx'
 import type { Forms } from '../pages/forms.ts'
+import type { PageRequest } from '../pages/site.ts'
 import { MESSAGES } from './messages.ts'
 
 export const PORTAL = '/.portcullis/portal'
@@ -42,16 +43,10 @@ export interface PortalParts {
 }
 
 /** One request to the portal by somebody who is signed in. */
-export interface Context {
+export interface Context extends PageRequest {
   readonly parts: PortalParts
-  readonly request: Request
-  readonly url: URL
   readonly visitor: Visitor
   readonly actor: Actor
-  readonly now: number
-  /** For a new form. */
-  readonly token: string
-  readonly params: Readonly<Record<string, string>>
 }
 
 export function render({ parts, url, visitor, request }: Context, content: Omit<PageContent, 'flash'>): Response {

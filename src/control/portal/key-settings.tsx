@@ -1,10 +1,11 @@
 import type { KeyPatch, KeyRecord } from '../../directory/accounts.ts'
 import { Button, Choices, ErrorSummary, Field, type FieldError, Form, TextArea } from '../pages/fields.tsx'
+import type { Sent } from '../pages/site.ts'
 import { forKey, type KeyPlace, type PortalRoute } from './access.ts'
 import { type Context, pathTo, renderForm } from './context.ts'
 import { trailToKey } from './key.tsx'
 import { scopesOfPlan } from './keys.tsx'
-import { backTo, submit, type Sent } from './submit.tsx'
+import { backTo, submit } from './submit.tsx'
 import { lineErrors, readLine, readList, versionOf } from './words.tsx'
 
 export const keySettingsRoutes: readonly PortalRoute[] = [

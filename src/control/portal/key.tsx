@@ -1,6 +1,7 @@
 import type { KeyRecord } from '../../directory/accounts.ts'
 import { Button, ConfirmForm, ErrorSummary, type FieldError, Form, Select } from '../pages/fields.tsx'
 import { Definitions, Time } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { trailToApp } from './apps.tsx'
 import { forKey, type KeyPlace, type PortalRoute } from './access.ts'
 import { type Context, pathTo, render, renderForm } from './context.ts'
@@ -8,7 +9,7 @@ import { isAlive, KeyState } from './key-state.tsx'
 import { SECRET_LOST } from './keys.tsx'
 import { may } from './rights.ts'
 import { secretPage } from './secret.tsx'
-import { backTo, notFound, submit, type Sent } from './submit.tsx'
+import { backTo, notFound, submit } from './submit.tsx'
 import { versionOf, Words } from './words.tsx'
 
 export const keyRoutes: readonly PortalRoute[] = [

@@ -1,12 +1,13 @@
 import type { KeyDraft, KeyRecord } from '../../directory/accounts.ts'
 import { Button, Choices, ErrorSummary, Field, type FieldError, Form, Select, TextArea } from '../pages/fields.tsx'
 import { counted } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { trailToApp } from './apps.tsx'
 import { type AppPlace, forApp, type PortalRoute } from './access.ts'
 import { type Context, pathTo, renderForm } from './context.ts'
 import { readPublicKey } from './public-key.ts'
 import { secretPage } from './secret.tsx'
-import { backTo, submit, type Sent } from './submit.tsx'
+import { backTo, submit } from './submit.tsx'
 import { lineErrors, readLine, readList } from './words.tsx'
 
 export const newKeyRoutes: readonly PortalRoute[] = [

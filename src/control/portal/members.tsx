@@ -1,11 +1,12 @@
 import { type Invitation, type Member, MEMBER_ROLES, type MemberRole, type Organisation } from '../../directory/accounts.ts'
 import { Button, Choices, ConfirmForm, ErrorSummary, Field, type FieldError, Form } from '../pages/fields.tsx'
 import { CopyField, Time } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { forOrganisation, forVisitors, type Membership, type PortalRoute } from './access.ts'
 import { type Context, pathTo, PORTAL, render, renderForm } from './context.ts'
 import { trailTo } from './organisations.tsx'
 import { ROLE_HINTS, ROLE_TITLES } from './rights.ts'
-import { backTo, notFound, submit, type Sent } from './submit.tsx'
+import { backTo, notFound, submit } from './submit.tsx'
 import { lineErrors, readLine, Words } from './words.tsx'
 
 export const memberRoutes: readonly PortalRoute[] = [

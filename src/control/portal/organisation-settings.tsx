@@ -1,10 +1,11 @@
 import type { Organisation } from '../../directory/accounts.ts'
 import { Button, ConfirmForm, ErrorSummary, Field, type FieldError, Form } from '../pages/fields.tsx'
 import { Empty, Pagination, Table, Time } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { forOrganisation, type Membership, type PortalRoute } from './access.ts'
 import { type Context, pathTo, PORTAL, render, renderForm } from './context.ts'
 import { trailTo } from './organisations.tsx'
-import { backTo, submit, type Sent } from './submit.tsx'
+import { backTo, submit } from './submit.tsx'
 import { lineErrors, readLine, versionOf, Words } from './words.tsx'
 
 export const settingsRoutes: readonly PortalRoute[] = [

@@ -1,10 +1,11 @@
 import type { App, Invitation, Member, Organisation } from '../../directory/accounts.ts'
 import { Button, ErrorSummary, Field, type FieldError, Form } from '../pages/fields.tsx'
 import { Badge, counted, Empty, Pagination, Table, Time } from '../pages/parts.tsx'
+import type { Sent } from '../pages/site.ts'
 import { forOrganisation, forVisitors, type Membership, memberships, type PortalRoute } from './access.ts'
 import { type Context, pathTo, PORTAL, render, renderForm } from './context.ts'
 import { may, ROLE_TITLES } from './rights.ts'
-import { backTo, submit, type Sent } from './submit.tsx'
+import { backTo, submit } from './submit.tsx'
 import { lineErrors, readLine, Words } from './words.tsx'
 
 const NEW = '/organisations/new'

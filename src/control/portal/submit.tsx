@@ -1,16 +1,11 @@
 import type { Written } from '../../directory/accounts.ts'
 import type { FieldError } from '../pages/fields.tsx'
-import { page, seeOther } from '../pages/layout.tsx'
-import { type Context, frameOf, PORTAL, type PortalParts, render } from './context.ts'
+import { seeOther } from '../pages/layout.tsx'
+import { plainPage, type PlainPage } from '../pages/plain-page.tsx'
+import { fieldErrorOf, LEFT_OPEN, type Sent } from '../pages/site.ts'
+import { type Context, frameOf, PORTAL, render } from './context.ts'
 import type { MessageCode } from './messages.ts'
 
-/** A form of ours that was sent. */
-export interface Sent {
-  readonly form: URLSearchParams
-  /** The page was open for too long. */
-  readonly isExpired: boolean
-  readonly spend: () => Promise<boolean>
-}
 export interface Submission<Value> {
   /** What is wrong with what was typed, as far as the page itself can say. */
   readonly errors?: readonly FieldError[]
@@ -29,7 +24,7 @@ export interface Submission<Value> {
 /** The way of every form: check, count it once, write, and say what came of it. Nothing is written but by a form that was not sent before. */
 export async function submit<Value>(context: Context, { isExpired, spend }: Sent, submission: Submission<Value>): Promise<Response> {
   const { errors = [], again, back, twice, full = (limit) => `There may be no more than ${limit} of these.` } = submission
-  const all = isExpired ? [{ text: 'This page was open for a long time. Look over it and send it again.' }, ...errors] : errors
+  const all = isExpired ? [{ text: LEFT_OPEN }, ...errors] : errors
   if (all.length > 0) return again(all)
   if (!(await spend())) return sentBefore(context, back, twice)
   const written = await submission.write()
@@ -42,17 +37,10 @@ export async function submit<Value>(context: Context, { isExpired, spend }: Sent
     case 'stale':
       return again([{ text: 'Somebody else changed this meanwhile. Look at how it is now, and send it again if it is still right.' }])
     case 'invalid':
-      return again(written.errors.map(({ pointer, detail }) => fieldErrorOf(pointer, detail)))
+      return again(written.errors.map(fieldErrorOf))
     case 'full':
       return again([{ text: full(written.limit) }])
   }
-}
-
-/** `/addresses/0` is of the field `addresses`. */
-function fieldErrorOf(pointer: string, detail: string): FieldError {
-  const name = pointer.split('/')[1]
-  const text = `${detail.charAt(0).toUpperCase()}${detail.slice(1)}${/[.!?]$/u.test(detail) ? '' : '.'}`
-  return name === undefined || name === '' ? { text } : { name, text }
 }
 
 /** `announced`: every part of the gate knows within the bound. */
@@ -77,85 +65,26 @@ function sentBefore(context: Context, back: string, twice: string | undefined): 
   })
 }
 
+export const UNKNOWN = 'It may have been removed, or it belongs to an organisation that you are not a member of.'
+
 /** There is none, or it is somebody else's: nobody is told which. */
 export function notFound(context: Context): Response {
-  return render(context, {
+  return plain(context, {
     status: 404,
     title: 'There is no such page',
-    body: (
-      <section class="card narrow">
-        <p>It may have been removed, or it belongs to an organisation that you are not a member of.</p>
-        <HomeLink />
-      </section>
-    ),
+    advice: UNKNOWN,
+    link: { href: PORTAL, title: 'Your organisations' },
   })
 }
 
 export function notAllowed(context: Context, back: string): Response {
-  return render(context, {
+  return plain(context, {
     status: 403,
     title: 'Your role does not allow this',
-    body: (
-      <section class="card narrow">
-        <p>An owner of the organisation can give you another role.</p>
-        <p>
-          <a class="button" href={back}>
-            Back
-          </a>
-        </p>
-      </section>
-    ),
+    advice: 'An owner of the organisation can give you another role.',
+    link: { href: back, title: 'Back' },
   })
 }
 
-/** Of another site, or of a sign-in that is over: nothing was done. */
-export function foreignForm(context: Context): Response {
-  return render(context, {
-    status: 403,
-    title: 'This form cannot be taken',
-    body: (
-      <section class="card narrow">
-        <p>It was not sent by a page of this portal in your present sign-in. Nothing was changed.</p>
-        <HomeLink />
-      </section>
-    ),
-  })
-}
-
-const HomeLink = () => (
-  <p>
-    <a class="button" href={PORTAL}>
-      Your organisations
-    </a>
-  </p>
-)
-
-export interface Trouble {
-  readonly status: number
-  readonly title: string
-  readonly advice: string
-  readonly signIn?: string
-  readonly fields?: Readonly<Record<string, string>>
-}
-/** Before anybody is known, or when the directory cannot answer: a finished page all the same. */
-export function troublePage(parts: Pick<PortalParts, 'policy'>, path: string, { signIn, advice, ...rest }: Trouble): Response {
-  return page(frameOf(parts, path, undefined), {
-    ...rest,
-    body: (
-      <section class="card narrow">
-        <p>{advice}</p>
-        <p>
-          {signIn === undefined ? (
-            <a class="button" href={path}>
-              Try again
-            </a>
-          ) : (
-            <a class="button" href={signIn}>
-              Sign in
-            </a>
-          )}
-        </p>
-      </section>
-    ),
-  })
-}
+const plain = ({ parts, url, visitor }: Context, content: PlainPage): Response =>
+  plainPage(frameOf(parts, url.pathname, visitor.display), content)
