@@ -72,6 +72,8 @@ export interface KeyRecord {
   /** Browser origins from which alone it is taken. */
   readonly origins?: readonly string[]
   readonly state: State | 'revoked'
+  /** What an operator disabled, no developer enables or replaces. */
+  readonly disabledBy?: Actor['kind']
   readonly createdAt: number
   readonly createdBy: string
   /** Imported and public keys may have no end. */

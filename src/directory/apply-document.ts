@@ -23,6 +23,7 @@ const key = v.strictObject({
   id: v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{24}|key_[a-z0-9]{20})$/u, 'the id of a key')),
   name: keyDraft.entries.name,
   state: v.exactOptional(v.picklist(['active', 'disabled', 'revoked'])),
+  disabledBy: v.exactOptional(v.picklist(['operator', 'developer', 'system'])),
   scopes,
   plan,
   addresses,

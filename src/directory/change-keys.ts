@@ -10,6 +10,8 @@ const target = (id: string) => ({ type: 'key', id })
 
 /** Takes part in what an app may have: it works, and no other is to take its place. */
 const counts = (key: StoredKey, now: number): boolean => isAlive(key, now) && key.replacedBy === undefined
+const isHeld = ({ disabledBy }: StoredKey, { kind }: Work['actor']): boolean => disabledBy === 'operator' && kind === 'developer'
+const HELD = invalid('/state', 'an operator of this gate disabled the key: ask them')
 const isAlive = ({ state, expiresAt = NEVER, validUntil = NEVER }: StoredKey, now: number): boolean =>
   state !== 'revoked' && Math.min(expiresAt, validUntil) > now
 
@@ -39,11 +41,12 @@ export function createKey(
 }
 
 function refusalOf(
-  { tables, now }: Work,
+  { tables, now, actor }: Work,
   draft: Pick<StoredKey, 'app' | 'kind' | 'id' | 'digest'>,
   most: number,
   old: StoredKey | undefined,
 ) {
+  if (old !== undefined && isHeld(old, actor)) return HELD
   if (old !== undefined && !counts(old, now)) return invalid('', 'the key has ended, or was replaced already')
   const alive = tables.keys(draft.app).filter((key) => isAlive(key, now))
   const limit = Math.min(most, MAX_KEYS)
@@ -103,23 +106,32 @@ function replace(work: Work, old: StoredKey, replacedBy: string, overlapSeconds:
 }
 
 export function changeKey(work: Work, id: string, patch: KeyPatch, version: number | undefined): Outcome<StoredKey> {
-  const { tables, log } = work
+  const { tables, log, actor } = work
   const known = tables.key(id)
   const app = known === undefined ? undefined : tables.app(known.app)
   if (known === undefined || app === undefined) return NOT_FOUND
   if (version !== undefined && version !== known.version) return { status: 'stale', current: known }
   if (known.state === 'revoked') return invalid('/state', 'the key is revoked, for good')
+  if (patch.state === 'active' && isHeld(known, actor)) return HELD
   // `null`: as it was issued.
   const wanted = patch.scopes === null && known.issued?.scopes !== undefined ? { ...patch, scopes: known.issued.scopes } : patch
   const detail = changedBy(known, wanted)
   if (Object.keys(detail).length === 0) return written(known)
-  const fields = Object.entries({ ...known, ...wanted, version: known.version + 1 }).filter(([, value]) => value !== null)
+  const fields = Object.entries({ ...known, ...wanted, disabledBy: disablerOf(known, patch, actor), version: known.version + 1 }).filter(
+    ([, value]) => value !== null && value !== undefined,
+  )
   const changed = Object.fromEntries(fields) as unknown as StoredKey
   tables.putKey(changed)
   const told = toldOf(patch, app.plan)
   if (Object.keys(told).length > 0) tellChange(work, changed, told, 'changed')
   log('key.change', target(id), detail, known.organisation)
   return written(changed)
+}
+
+/** Of two who disable a key the operator counts. */
+function disablerOf({ disabledBy }: StoredKey, { state }: KeyPatch, { kind }: Work['actor']): StoredKey['disabledBy'] {
+  if (state === undefined) return disabledBy
+  return state === 'active' ? undefined : disabledBy === 'operator' ? disabledBy : kind
 }
 
 function toldOf({ state, scopes, plan, addresses, origins }: KeyPatch, appPlan: string): ChangePatch {

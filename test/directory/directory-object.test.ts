@@ -211,6 +211,23 @@ describe('what reaches the feed', () => {
     expect((await toldOf('key', key.id))[0]?.changed).toMatchObject({ scopes: { value: null }, disabled: { value: true } })
   })
 
+  test('what an operator disabled, no developer enables or replaces; what a developer disabled, both', async () => {
+    const { accounts, app } = await furnished()
+    const key = valueOf(await accounts.createKey({ app: app.id, name: 'k' }, DEVELOPER))
+    valueOf(await accounts.changeKey(key.id, { state: 'disabled' }, undefined, DEVELOPER))
+    valueOf(await accounts.changeKey(key.id, { state: 'active' }, undefined, DEVELOPER))
+    expect(valueOf(await accounts.changeKey(key.id, { state: 'disabled' }, undefined, OPERATOR)).disabledBy).toBe('operator')
+    valueOf(await accounts.changeKey(key.id, { state: 'disabled', name: 'mine' }, undefined, DEVELOPER))
+    for (const refused of [
+      await accounts.changeKey(key.id, { state: 'active' }, undefined, DEVELOPER),
+      await accounts.rotateKey(key.id, {}, DEVELOPER),
+    ])
+      expect(refused).toMatchObject({ status: 'invalid', errors: [{ detail: 'an operator of this gate disabled the key: ask them' }] })
+    const enabled = valueOf(await accounts.changeKey(key.id, { state: 'active' }, undefined, OPERATOR))
+    expect(enabled.disabledBy).toBeUndefined()
+    expect((await accounts.rotateKey(key.id, {}, DEVELOPER)).status).toBe('written')
+  })
+
   test('a feed that is down: pending, kept through an eviction, and told by the alarm', async () => {
     const directory = await furnished()
     const { accounts, stub, app } = directory
