@@ -32,6 +32,11 @@ const SCOPES = 'orders:read orders:write payments:write'
 const TOKEN_SECONDS = 12 * 3600
 /** Short, so that a session of the demo is seen to follow its tokens. */
 const RELYING_PARTY_TOKEN_SECONDS = 15
+/** Whoever else signs in is in no group; every password will do. */
+const USERS: Readonly<Record<string, object>> = {
+  demo: { name: 'Demo User', groups: ['staff', 'admins'] },
+  dev: { name: 'Dev User', groups: ['staff'] },
+}
 const REDIRECT_URI = 'http://127.0.0.1/callback'
 /** Keys kept: the newest signs, the others still verify what they signed. */
 const KEPT_KEYS = 3
@@ -156,7 +161,7 @@ function configurationOf(
     conformIdTokenClaims: false,
     findAccount: (_context: unknown, id: string) => ({
       accountId: id,
-      claims: () => ({ sub: id, name: 'Demo User', email: 'demo@example.com', email_verified: true, groups: ['staff', 'admins'] }),
+      claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true, ...USERS[id] }),
     }),
     issueRefreshToken: (_context: unknown, client: { grantTypeAllowed(type: string): boolean }) => client.grantTypeAllowed('refresh_token'),
     // Its own would not go to loopback addresses.

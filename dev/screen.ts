@@ -1,11 +1,18 @@
 import { styleText } from 'node:util'
 import type { Example } from './examples.ts'
+import type { PageExample } from './pages.ts'
 import type { SignInExample } from './sign-in.ts'
 
 /** What `npm start` shows: progress, then where everything is and what to try. Plain where it is no terminal. */
 export interface Screen {
   step(what: string): void
-  ready(places: Places, signIn: readonly SignInExample[], examples: readonly Example[], milliseconds: number): void
+  ready(
+    places: Places,
+    signIn: readonly SignInExample[],
+    pages: readonly PageExample[],
+    examples: readonly Example[],
+    milliseconds: number,
+  ): void
   stopping(why: string | undefined): void
   failed(message: string): void
 }
@@ -29,9 +36,13 @@ function print(line = ''): void {
 export function createScreen(): Screen {
   const hasColor = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === ''
   const paint = (style: Style, text: string): string => (hasColor ? styleText(style, text, { validateStream: false }) : text)
+  const list = (places: readonly { readonly name: string; readonly url: string }[]): void => {
+    const widest = Math.max(...places.map(({ name }) => name.length))
+    for (const { name, url } of places) print(`    ${name.padEnd(widest)}  ${paint('cyan', url)}`)
+  }
   return {
     step: (what) => print(paint('dim', `  starting ${what} …`)),
-    ready(places, signIn, examples, milliseconds) {
+    ready(places, signIn, pages, examples, milliseconds) {
       print()
       print(paint('bold', `Portcullis is up`) + paint('dim', ` after ${(milliseconds / 1000).toFixed(1)} s. Stop it with Ctrl-C.`))
       print()
@@ -51,8 +62,11 @@ export function createScreen(): Screen {
       print()
       print(paint('bold', 'Sign in') + paint('dim', ' (open in a browser; name demo, password demo)'))
       print()
-      const widest = Math.max(...signIn.map(({ name }) => name.length))
-      for (const { name, url } of signIn) print(`    ${name.padEnd(widest)}  ${paint('cyan', url)}`)
+      list(signIn)
+      print()
+      print(paint('bold', 'Pages for people') + paint('dim', ' (choose Staff; name demo, password demo)'))
+      print()
+      list(pages.map(({ name, url, username }) => ({ name: username === 'demo' ? name : `${name} (${username}, ${username})`, url })))
       print()
       print(paint('bold', 'Try it') + paint('dim', ' (each command can be pasted into another terminal, in this folder)'))
       for (const [layer, own] of Map.groupBy(examples, (example) => example.layer)) {

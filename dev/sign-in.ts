@@ -26,7 +26,7 @@ const LANDING = '/v1/orders/42'
  * Browsers come by `localhost` and the providers stand at `127.0.0.1`: two sites, as in production, so that SameSite bites. Both are
  * trustworthy to browsers without TLS, so that Secure cookies work.
  */
-const browserUrl = (port: number): string => `http://localhost:${port}`
+export const browserUrl = (port: number): string => `http://localhost:${port}`
 
 /** How the OpenID provider knows the gate: by keys derived from the root secret, and by its addresses. */
 export async function relyingPartyOf(root: RootSecret, gatePort: number): Promise<DemoRelyingParty> {

@@ -14,7 +14,9 @@ import { createExamples, type Example, type FieldName } from './examples.ts'
 import { startIssuer } from './issuer.ts'
 import { freePort } from './listen.ts'
 import { startOrigin } from './origin.ts'
+import { pageExamples } from './pages.ts'
 import { createScreen } from './screen.ts'
+import { seed } from './seed.ts'
 import { relyingPartyOf, signInExamples, startSamlSide } from './sign-in.ts'
 
 const PORTS = { gateway: 8787, tls: 8788, issuer: 8789, origin: 8790, saml: 8791 } as const
@@ -123,11 +125,15 @@ async function main(): Promise<void> {
       origin: origin.url,
       admin: { url: `${gate.url}/.portcullis/admin/v1`, key: admin.key },
     }
+    screen.step('an organisation with a day of traffic')
+    const seeded = await seed({ gateUrl: gate.url, adminKey: admin.key, issuer: issuer.url, path: join(folder, 'seed.json') })
+    const pages = pageExamples(gatePort, seeded)
     const signIn = signInExamples(gatePort)
-    writeDemo({ ...urls, signIn, examples })
+    writeDemo({ ...urls, signIn, pages, examples })
     screen.ready(
       { ...urls, log: readable(join(state, 'gate.log')), demo: readable(join(state, 'demo.json')) },
       signIn,
+      pages,
       examples,
       Date.now() - started,
     )

@@ -21,6 +21,12 @@ export interface Demo {
     readonly username: string
     readonly password: string
   }[]
+  readonly pages: readonly {
+    readonly name: string
+    readonly url: string
+    readonly username: string
+    readonly password: string
+  }[]
   readonly examples: readonly {
     readonly layer: string
     readonly name: string
