@@ -76,7 +76,7 @@ type Handle = ControlPlane['handle']
 export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const accounts = accountsOf(parts)
   const operators = operatorsOf(parts, accounts)
-  const operations: readonly Operation[] = [...ownOperations(parts, () => operations), ...directoryOperations(parts, accounts)]
+  const operations: readonly Operation[] = [...ownOperations(parts, accounts, () => operations), ...directoryOperations(parts, accounts)]
   const routes: readonly (readonly [path: RegExp, handle: Handle])[] = [
     [below('admin/v1/bootstrap'), firstOwner(parts, accounts)],
     [below('admin/v1'), adminApi(parts, accounts, operators, operations)],
@@ -174,7 +174,7 @@ function directoryOperations({ environment, revocations, now }: ControlPlanePart
 }
 
 /** Of the gate itself: what it runs, what stops and changes, balances, people. */
-function ownOperations(parts: ControlPlaneParts, all: () => readonly Operation[]): readonly Operation[] {
+function ownOperations(parts: ControlPlaneParts, accounts: Accounts, all: () => readonly Operation[]): readonly Operation[] {
   const { environment, bindings, directory, linked, revocations, sessions, now } = parts
   const { policy, gatewayName } = environment
   const feed = () => bindings.REVOCATIONS.getByName(FEED_NAME)
@@ -202,6 +202,10 @@ function ownOperations(parts: ControlPlaneParts, all: () => readonly Operation[]
     ...usageOperations({
       insight: createInsight(bindings.INSIGHT),
       importUsage: async (id, usage) => importUsage(bindings.INSIGHT, id, usage),
+      async appsOf(organisation) {
+        if ((await accounts.organisation(organisation)) === undefined) return undefined
+        return (await accounts.apps({ organisation, limit: 100 })).items.map(({ id }) => id)
+      },
     }),
     ...eventsOperations({ events: createEvents(bindings.EVENTS) }),
     ...webhooksOperations({ webhooks: createWebhooks(bindings.EVENTS) }),

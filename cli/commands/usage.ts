@@ -18,7 +18,7 @@ export const usageCommand = gateCommand({
   actions: [
     {
       name: '',
-      takes: ['from', 'to', 'step', 'by', 'consumer', 'credential', 'route', 'csv'],
+      takes: ['from', 'to', 'step', 'by', 'consumer', 'organisation', 'credential', 'route', 'csv'],
       help: 'a table; on a terminal with how it went',
       run: usage,
     },
@@ -29,6 +29,7 @@ export const usageCommand = gateCommand({
     step: { value: 'STEP', help: 'minute, hour or day (default: about as many as fit)' },
     by: { value: 'WHAT', help: 'one or two of consumer, credential, route, status and code (default consumer)' },
     consumer: { value: 'ID', help: 'these alone; several between commas' },
+    organisation: { value: 'ID', help: 'its apps alone' },
     credential: { value: 'ID', help: 'this key alone' },
     route: { value: 'ID', help: 'this route alone' },
     csv: { help: 'CSV on standard output, a line for each step and group' },
@@ -51,6 +52,7 @@ async function usage(call: GateCall): Promise<number> {
     step: stepOf(call.text('step'), to - from),
     by: byOf(call).join(','),
     consumer: call.list('consumer')?.join(','),
+    organisation: call.text('organisation'),
     credential: call.text('credential'),
     route: call.text('route'),
   }

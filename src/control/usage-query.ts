@@ -34,8 +34,9 @@ const entries = {
 /** What a consumer may ask about itself. */
 export const ownUsageSchema = v.strictObject(entries)
 /** What an operator may ask. */
-export const usageSchema = v.strictObject({ ...entries, consumer: v.optional(list(name, MAX_CONSUMERS)) })
-export type UsageQuery = v.InferOutput<typeof usageSchema>
+export const usageSchema = v.strictObject({ ...entries, consumer: v.optional(list(name, MAX_CONSUMERS)), organisation: v.optional(name) })
+export type OperatorUsageQuery = v.InferOutput<typeof usageSchema>
+export type UsageQuery = Omit<OperatorUsageQuery, 'organisation'>
 
 /** A question with all its bounds, or what is wrong with it. */
 export function askedOf(

@@ -232,3 +232,20 @@ test('what a write costs: calls of objects', async () => {
   expect(await costOf('POST', `/apps/${made.id}/keys`, { name: 'k' })).toBe(2)
   expect(await costOf('POST', '/revocations', { type: 'key', id: '2'.repeat(24) })).toBe(1)
 })
+
+describe('usage of an organisation', () => {
+  test('is that of its apps; one without apps used nothing; one that is not there is said', async () => {
+    const [made, other] = [await app(), await app()]
+    const minute = Math.floor(Date.now() / 60_000) * 60_000
+    const latency = Array.from({ length: 11 }, () => 0)
+    const used = { minute, credential: '', route: 'GET /keyed', status: 200, code: 'forwarded', requests: 7, latency }
+    const { INSIGHT } = env as unknown as Bindings
+    const usage = [made, other].map(({ id }) => Object.assign({ consumer: id }, used))
+    await INSIGHT.getByName('insight').ingest({ isolate: crypto.randomUUID(), sequence: 1, usage, observations: [] })
+    const of = async (id: string) => gate.json<{ total: { requests: number } }>('GET', `/usage?organisation=${id}`)
+    expect((await of(made.organisation)).total.requests).toBe(7)
+    expect((await of((await organisation('Empty')).id)).total.requests).toBe(0)
+    expect(await codeOf(await gate.call('GET', '/usage?organisation=org_nobody'))).toBe('422 request-invalid')
+    expect(await codeOf(await gate.call('GET', `/usage?organisation=${made.organisation}&consumer=${made.id}`))).toBe('422 request-invalid')
+  })
+})

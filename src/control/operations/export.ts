@@ -27,7 +27,8 @@ export function exportOperations(parts: AccountsParts): readonly Operation[] {
       path: '/apply',
       summary: 'Bring the directory to what a document says, all of it or nothing; ?dry-run=true: what would be done',
       scope: 'accounts:write',
-      needs: ['keys:write'],
+      // It names keys by their ids, which any key of the gate may have: what it does to one, revocations and changes do.
+      needs: ['keys:write', 'changes:write', 'revocations:write'],
       audit: 'own',
       query: v.strictObject({ 'dry-run': v.exactOptional(v.picklist(['true', 'false'])) }),
       body: applyDocument,

@@ -1,12 +1,24 @@
 import * as v from 'valibot'
 import type { Insight, TailEntry } from '../../insight/insight.ts'
 import { TAIL_LENGTH } from '../../insight/tail.ts'
+import { MAX_CONSUMERS } from '../../insight/usage-read.ts'
 import type { Operation } from '../operation.ts'
 import { usageImport, type UsageImportParts } from './usage-import.ts'
-import { askedOf, csvResponse, usageCsv, usageSchema, usageShown, wantsCsv, type UsageQuery } from '../usage-query.ts'
+import {
+  askedOf,
+  csvResponse,
+  usageCsv,
+  usageSchema,
+  usageShown,
+  wantsCsv,
+  type OperatorUsageQuery,
+  type UsageQuery,
+} from '../usage-query.ts'
 
 export interface UsageParts extends UsageImportParts {
   readonly insight: Pick<Insight, 'usage' | 'tail'>
+  /** Consumers of an organisation. `undefined`: there is no such one. */
+  readonly appsOf: (organisation: string) => Promise<readonly string[] | undefined>
 }
 
 const whole = (most: number) =>
@@ -19,7 +31,7 @@ const decisionsSchema = v.strictObject({
 })
 
 /** What was asked of the gate, and how it went (docs/usage.md). */
-export function usageOperations({ insight, importUsage }: UsageParts): readonly Operation[] {
+export function usageOperations({ insight, importUsage, appsOf }: UsageParts): readonly Operation[] {
   return [
     usageImport({ importUsage }),
     {
@@ -31,7 +43,8 @@ export function usageOperations({ insight, importUsage }: UsageParts): readonly 
       query: usageSchema,
       answer: { status: 200, description: 'Counts, errors and latency of each group and in total.' },
       async run({ query, now, request }) {
-        const asked = askedOf(query as UsageQuery, now)
+        const read = await withApps(query as OperatorUsageQuery, appsOf)
+        const asked = 'fault' in read ? read : askedOf(read, now)
         if ('fault' in asked)
           return {
             status: 'refused',
@@ -64,6 +77,22 @@ export function usageOperations({ insight, importUsage }: UsageParts): readonly 
     },
   ]
 }
+
+interface Faulty {
+  readonly fault: { readonly pointer: string; readonly detail: string }
+}
+/** An organisation is its apps. */
+async function withApps(query: OperatorUsageQuery, appsOf: UsageParts['appsOf']): Promise<UsageQuery | Faulty> {
+  const { organisation, ...rest } = query
+  if (organisation === undefined) return rest
+  if (rest.consumer !== undefined) return fault('name an organisation or consumers')
+  const apps = await appsOf(organisation)
+  if (apps === undefined) return fault('there is no such organisation')
+  if (apps.length > MAX_CONSUMERS) return fault(`it has more than ${MAX_CONSUMERS} apps: name some of them as consumers`)
+  // No consumer has this name: an organisation without apps used nothing.
+  return { ...rest, consumer: apps.length === 0 ? [organisation] : [...apps] }
+}
+const fault = (detail: string): Faulty => ({ fault: { pointer: '/organisation', detail } })
 
 function shown({ sequence, observation: { at, ...observation } }: TailEntry): object {
   return { sequence, time: new Date(at).toISOString(), ...observation }
