@@ -89,13 +89,36 @@ function parsePortal(
   checkNames(named ?? [], planNames, 'plan', pointerTo(pointer, 'plans'), reading)
   const offered = named ?? plans.map(({ name }) => name)
   if (defaultPlan !== undefined) checkName(defaultPlan, new Set(offered), 'plan', pointerTo(pointer, 'defaultPlan'), reading.problems)
+  // Developers choose the scopes of their keys.
+  for (const { name, scopes } of plans) {
+    if (offered.includes(name) && scopes === undefined)
+      reading.problems.error(
+        pointerTo('/x-portcullis/plans', name),
+        'the portal offers this plan: its keys could have every scope there is',
+        'write "scopes", [] for none',
+      )
+  }
   if (offered.length === 0)
     reading.problems.error(pointer, 'there is no plan that an app could have', 'write x-portcullis: { plans: ... } at the root')
   return { scheme, plans: offered, defaultPlan: defaultPlan ?? offered[0] ?? '', maxOrganisations, maxApps, maxKeys }
 }
 
-/** The scheme of the portal signs people in. Once all schemes are read. */
-export function checkPortalScheme(control: ControlConfig | undefined, schemes: readonly SchemeConfig[], { problems }: Reading): void {
+/** Keys of the API are given out by those who may do less than their scopes could say. */
+const GIVEN_OUT: ReadonlySet<SchemeConfig['kind']> = new Set(['api-key', 'http-signature'])
+
+/** The scheme of the portal signs people in, and operators come by none whose credentials are given out here. Once all schemes are read. */
+export function checkControlSchemes(control: ControlConfig | undefined, schemes: readonly SchemeConfig[], { problems }: Reading): void {
+  for (const [index, terms] of (control?.security ?? []).entries()) {
+    for (const { scheme } of terms) {
+      const kind = schemes.find(({ name }) => name === scheme)?.kind
+      if (kind !== undefined && GIVEN_OUT.has(kind))
+        problems.error(
+          pointerTo('/x-portcullis/control/security', index, scheme),
+          'whoever gives out keys of the API could make operators',
+          'admin keys operate the gate without it; name a scheme of sessions, tokens or certificates',
+        )
+    }
+  }
   if (control?.portal === undefined) return
   const sessions = new Set(schemes.filter(({ kind }) => kind === 'session').map(({ name }) => name))
   checkName(control.portal.scheme, sessions, 'session scheme', '/x-portcullis/control/portal/scheme', problems)

@@ -22,7 +22,7 @@ import { limitSchema } from './document-limits.ts'
 import { checkSessionUse, linkSessionSchemes } from './check-sessions.ts'
 import { parseAbuse } from './parse-abuse.ts'
 import { checkDistinct, parseConsumer } from './parse-consumers.ts'
-import { checkPortalScheme, parseControl } from './parse-control.ts'
+import { checkControlSchemes, parseControl } from './parse-control.ts'
 import type { IdentityProviderConfig } from './identity-providers.ts'
 import { checkDistinctProviders, parseIdentityProvider, parseSessions } from './parse-identity.ts'
 import { parseLimit } from './parse-limits.ts'
@@ -118,7 +118,7 @@ function readDocument(root: Record<string, unknown>, reading: Reading): { policy
     abuse: extension.abuse,
   }
   checkSessionUse(policy, reading)
-  checkPortalScheme(policy.control, policy.schemes, reading)
+  checkControlSchemes(policy.control, policy.schemes, reading)
   checkIdentities(policy, reading)
   if (!problems.hasErrors()) warnOfUnused(policy, problems)
   const document = {

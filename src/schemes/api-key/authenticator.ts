@@ -71,9 +71,15 @@ export function createApiKeyAuthenticator(
     return changes instanceof Promise ? changes.then((found) => judge(key, found)) : judge(key, changes)
   }
 
-  /** Whom the key names must still be known: an unknown plan is never unlimited. */
+  /**
+   * Whom the key names must still be known: an unknown plan is never unlimited. A change takes from an admin key and never adds: whoever
+   * may change keys may not thereby do all else.
+   */
   const judge = (key: Admitted, changes: KnownChanges): Verdict => {
-    if (kind === 'admin') return { status: 'verified', principal: principalOf(key, new Set(currentOf(changes.key).scopes ?? key.scopes)) }
+    if (kind === 'admin') {
+      const { scopes: left = key.scopes } = currentOf(changes.key)
+      return { status: 'verified', principal: principalOf(key, new Set(key.scopes?.filter((scope) => left?.includes(scope)))) }
+    }
     const entitlement = entitlementOf(directory, key, changes)
     if (entitlement.status !== 'entitled') return { ...rejected(entitlement.status), authentic: true }
     return { status: 'verified', principal: principalOf(key, entitlement.scopes, entitlement.plan) }
