@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers'
 import type { Bindings } from '../../src/bindings.ts'
 import { readEnvironment } from '../../src/environment.ts'
 import { createGate } from '../../src/gate.ts'
+import type { InsightSink } from '../../src/insight/sink.ts'
 import { createRevocations } from '../../src/revocation/feed-client.ts'
 import type { SignIn } from '../../src/sessions/session.ts'
 import { sessionsOf } from '../../src/sign-in.ts'
@@ -10,7 +11,7 @@ import { signInOf } from './sessions.ts'
 
 export const HOST = 'https://api.example.com'
 export const COOKIE = '__Host-portcullis'
-const VALUES = {
+export const VALUES = {
   PORTCULLIS_ROOT_KEY: 'g1:Vq3n0m0d5b2n8K4rWc7Xy1Zt6Ls9Jh2Gf5Da8Pe3Ou0',
   PORTCULLIS_GATEWAY: 'test',
   PORTCULLIS_ENVIRONMENT: 'test',
@@ -45,11 +46,12 @@ export interface IsolateOptions {
   readonly now: () => number
   readonly policy?: PolicyDocument
   readonly bindings?: Partial<Bindings>
-  readonly origin?: (request: Request) => Response
+  readonly origin?: (request: Request) => Response | Promise<Response>
+  readonly insight?: InsightSink | undefined
 }
 
 /** A gate over real objects, as one isolate of several; the sessions that it would start for who signs in are at hand. */
-export function createIsolate({ now, policy = sessionPolicy(), bindings, origin }: IsolateOptions) {
+export function createIsolate({ now, policy = sessionPolicy(), bindings, origin, insight }: IsolateOptions) {
   let calls = 0
   const { SESSION } = env as unknown as Bindings
   const counted = {
@@ -74,6 +76,7 @@ export function createIsolate({ now, policy = sessionPolicy(), bindings, origin 
     now,
     revocations,
     sessions,
+    ...(insight === undefined ? {} : { insight }),
     log: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
     fetch: async (input, init) => {
       const request = new Request(input, init)
