@@ -10,6 +10,7 @@ import { sinkOf } from './insight/insight-calls.ts'
 import { createIssuedKeys } from './insight/issued-keys.ts'
 import { createQuotaWatch } from './insight/quota-watch.ts'
 import type { InsightSink } from './insight/sink.ts'
+import { createWatchedNames } from './insight/watched-names.ts'
 import { createLedgerLimiter } from './limits/ledger-calls.ts'
 import { createObserver } from './observer.ts'
 import { createAssertionSigner } from './origin/assertion.ts'
@@ -156,14 +157,16 @@ function insightParts(
   bindings: Bindings,
   overrides: GateOverrides & Pick<GatewayParts, 'log'>,
   { linked, now, wait }: Pick<GatewayParts, 'linked' | 'now' | 'wait'>,
-): Pick<GatewayParts, 'observe' | 'quotas'> {
+): Pick<GatewayParts, 'names' | 'observe' | 'quotas'> {
   const { log } = overrides
   const isReal = overrides.now === undefined
+  const names = createWatchedNames(rootSecret)
   const sink = overrides.insight ?? (isReal ? sinkOf(bindings, { now, wait, log, abuse: policy.abuse }) : undefined)
   const events: Pick<Events, 'emit'> | undefined =
     overrides.events ?? (isReal && bindings.EVENTS !== undefined ? createEvents(bindings.EVENTS) : undefined)
   return {
-    ...(sink === undefined ? {} : { observe: createObserver({ linked, rootSecret, sink, now }) }),
+    names,
+    ...(sink === undefined ? {} : { observe: createObserver({ linked, names, sink, now }) }),
     ...(events === undefined ? {} : { quotas: createQuotaWatch(async (some) => events.emit(some)) }),
   }
 }

@@ -23,7 +23,7 @@ import type { Directory } from './directory/directory.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
 
 /** What the data path of one isolate works with. */
-export interface GatewayParts extends Pick<ShieldParts, 'isLocal' | 'wait'> {
+export interface GatewayParts extends Pick<ShieldParts, 'isLocal' | 'names' | 'wait'> {
   readonly linked: LinkedPolicy
   readonly directory: Directory
   readonly limiter: Limiter

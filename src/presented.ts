@@ -1,4 +1,4 @@
-import { createKeyedHash, type KeyedHash } from './revocation/keyed-hash.ts'
+import { createKeyedHash, textDigest, type KeyedHash } from './revocation/keyed-hash.ts'
 import type { Authenticator } from './schemes/authenticator.ts'
 import { cookiesNamed } from './sessions/cookie.ts'
 
@@ -35,18 +35,6 @@ export function createPresentedDigest(
     hash ??= createKeyedHash(key())
     return textDigest(hash, JSON.stringify(parts)) + 1
   }
-}
-
-/** 53 bits that stand for a text. */
-export function textDigest(hash: KeyedHash, text: string): number {
-  const { length } = text
-  // Two characters a word, then how many there are.
-  const words = new Int32Array((length + 3) >> 1)
-  for (let index = 0; index < length; index += 1)
-    words[index >> 1] = (words[index >> 1] ?? 0) | (text.charCodeAt(index) << ((index & 1) * 16))
-  words[words.length - 1] = length
-  hash.digest(words, words.length)
-  return (hash.first >>> 0) * 2 ** 21 + (hash.second >>> 11)
 }
 
 function certificateOf({ cf }: Request): string {

@@ -2,6 +2,7 @@ import { addressKey } from './http/address.ts'
 import { createFailureBudget } from './insight/abuse/failure-budget.ts'
 import { createKept } from './insight/abuse/recent.ts'
 import { tlsOf } from './insight/observe.ts'
+import type { createWatchedNames, WatchedNames } from './insight/watched-names.ts'
 import type { Outcome, Passage } from './passage.ts'
 import type { Refusal } from './policy/denial.ts'
 import type { Decision, EvaluateContext } from './policy/evaluate.ts'
@@ -9,6 +10,7 @@ import type { LinkedPolicy } from './policy/link.ts'
 import { createPresentedDigest } from './presented.ts'
 import { clientName, restrictedName, type FoundRestriction } from './revocation/restrictions.ts'
 import type { Revocations, RevocationSnapshot } from './revocation/revocations.ts'
+import type { Authenticator, Principal } from './schemes/authenticator.ts'
 
 /** What is slowed down waits this long, at most so many at a time in one isolate; more are limited. */
 const SLOW_MS = 1000
@@ -38,6 +40,8 @@ export interface Shield {
 
 export interface ShieldParts {
   readonly linked: Pick<LinkedPolicy, 'policy' | 'anyScheme'>
+  /** By which findings are told. */
+  readonly names: ReturnType<typeof createWatchedNames>
   /** `portcullis dev`: all requests come from one address. */
   readonly isLocal: boolean
   /** Resolves after so many milliseconds. */
@@ -46,7 +50,7 @@ export interface ShieldParts {
 
 const DEFAULT_BUDGET = { address: 60, network: 600 } as const
 
-export function createShield({ linked, isLocal, wait }: ShieldParts): Shield {
+export function createShield({ linked, names: watched, isLocal, wait }: ShieldParts): Shield {
   const { failureBudget = isLocal ? false : DEFAULT_BUDGET } = linked.policy.abuse
   const budget = failureBudget === false ? undefined : createFailureBudget(failureBudget)
   const digestOf = createPresentedDigest(linked.anyScheme.flatMap((requirement) => requirement.map(({ authenticator }) => authenticator)))
@@ -85,9 +89,31 @@ export function createShield({ linked, isLocal, wait }: ShieldParts): Shield {
         return slow(found, context.now)
       case 'limit':
         return limit(found, context.now)
-      case 'step-up':
-        return stepUp(passage, found, decision, context) ?? limit(found, context.now)
+      case 'step-up': {
+        const person = whoSignsIn(passage, decision)
+        return person === undefined ? limit(found, context.now) : stepUp(person, found, context)
+      }
     }
+  }
+
+  function restrictBy(
+    watchedNames: WatchedNames,
+    passage: Passage,
+    decided: Parameters<typeof answer>[2],
+    snapshot: RevocationSnapshot | undefined,
+  ): ReturnType<typeof answer> {
+    const { decision, context } = decided
+    const names = (): readonly string[] => [
+      ...namesOfRequest(passage),
+      ...(decision.outcome === 'allow' ? namesOfCaller(decision, watchedNames) : []),
+    ]
+    const found = snapshot?.findRestriction(names, context.now)
+    if (found === undefined) return undefined
+    if (!(found instanceof Promise)) return answer(passage, found, decided)
+    return found.then(
+      (known) => (known === undefined ? undefined : answer(passage, known, decided)),
+      () => ({ at: 'dependency', dependency: 'revocations' }) as const,
+    )
   }
 
   return {
@@ -102,15 +128,11 @@ export function createShield({ linked, isLocal, wait }: ShieldParts): Shield {
       return seconds === undefined ? undefined : { at: 'failures', retryAfterSeconds: seconds }
     },
     restrict(passage, decided, snapshot) {
-      const { decision, context } = decided
-      const names = (): readonly string[] => [...namesOfRequest(passage), ...(decision.outcome === 'allow' ? namesOfCaller(decision) : [])]
-      const found = snapshot?.findRestriction(names, context.now)
-      if (found === undefined) return undefined
-      if (!(found instanceof Promise)) return answer(passage, found, decided)
-      return found.then(
-        (known) => (known === undefined ? undefined : answer(passage, known, decided)),
-        () => ({ at: 'dependency', dependency: 'revocations' }) as const,
-      )
+      const known = watched.known()
+      // Once in an isolate.
+      return known === undefined
+        ? watched.load().then(async (names) => restrictBy(names, passage, decided, snapshot))
+        : restrictBy(known, passage, decided, snapshot)
     },
     note(passage, outcome) {
       const { address, request, now } = passage
@@ -150,16 +172,37 @@ function stopped({ answer, name, until, cause }: FoundRestriction, now: number):
   return { at: 'closed', what: name.startsWith('route:') ? 'route' : 'gate', retryAfterSeconds, detail: cause }
 }
 
-/** Who signed in since is let through; whoever has no session cannot. `undefined`: another answer is needed. */
-function stepUp({ linkedRoute }: Passage, { since }: FoundRestriction, decision: Decision, context: EvaluateContext): Refusal | undefined {
+interface Person {
+  readonly principal: Principal
+  readonly authenticator: Authenticator
+  readonly alternative: number
+}
+/** Whoever can sign in anew: by a session, or by a token that says when its owner last did (RFC 9470 §6.2). */
+function whoSignsIn({ linkedRoute }: Passage, decision: Decision): Person | undefined {
   if (decision.outcome !== 'allow') return undefined
-  const session = decision.caller.principals.find(({ kind }) => kind === 'session')
-  const requirement = linkedRoute?.requirements[decision.alternative]
-  const authenticator = requirement?.find((term) => term.authenticator.name === session?.scheme)?.authenticator
-  if (session === undefined || authenticator === undefined) return undefined
+  const { alternative, caller } = decision
+  const principal = caller.principals.find(
+    ({ kind, claims }) => kind === 'session' || (kind === 'jwt' && typeof claims['auth_time'] === 'number'),
+  )
+  const terms = linkedRoute?.requirements[alternative] ?? []
+  const authenticator = terms.find((term) => term.authenticator.name === principal?.scheme)?.authenticator
+  return principal === undefined || authenticator === undefined ? undefined : { principal, authenticator, alternative }
+}
+
+/** Who signed in since goes on. What does not say when, such as a session by OAuth alone, counts from its beginning. */
+function stepUp(
+  { principal, authenticator, alternative }: Person,
+  { since }: FoundRestriction,
+  context: EvaluateContext,
+): Refusal | undefined {
+  const { claims, issuedAt = 0 } = principal
+  const authTime = claims['auth_time']
+  // Told in whole seconds.
+  const signedInAt = typeof authTime === 'number' ? authTime * 1000 + 999 : issuedAt
+  if (signedInAt >= since) return undefined
   const maxAgeSeconds = Math.max(0, Math.floor((context.now - since) / 1000))
   const shortfall = { status: 'insufficient_authentication', maxAgeSeconds } as const
-  return { at: 'evaluate', tried: [{ alternative: decision.alternative, authenticator, shortfall }], context }
+  return { at: 'evaluate', tried: [{ alternative, authenticator, shortfall }], context }
 }
 
 function namesOfRequest({ address, request, linkedRoute }: Passage): readonly string[] {
@@ -172,9 +215,11 @@ function namesOfRequest({ address, request, linkedRoute }: Passage): readonly st
   ]
 }
 
-function namesOfCaller({ caller }: Extract<Decision, { outcome: 'allow' }>): readonly string[] {
+/** Each credential by its own id, tokens and sessions also by whose they are. */
+function namesOfCaller({ caller }: Extract<Decision, { outcome: 'allow' }>, watched: WatchedNames): readonly string[] {
+  const ids = caller.principals.flatMap((principal) => [principal.credentialId, ...watched.of(principal)])
   return [
-    ...caller.principals.map(({ credentialId }) => restrictedName('credential', credentialId)),
+    ...[...new Set(ids)].map((id) => restrictedName('credential', id)),
     ...(caller.consumer === undefined ? [] : [restrictedName('consumer', caller.consumer)]),
   ]
 }

@@ -1,5 +1,5 @@
 import type { Caller } from '../policy/evaluate.ts'
-import type { SchemeKind } from '../schemes/authenticator.ts'
+import type { Principal, SchemeKind } from '../schemes/authenticator.ts'
 import type { Observation } from './observation.ts'
 import type { DecisionRecord } from './record.ts'
 
@@ -24,20 +24,22 @@ export interface Observed {
   readonly presented: string | undefined
   /** Of an object's name that is no number. */
   readonly hash: (text: string) => string
+  /** What a credential's use is watched by. */
+  readonly watched: (principal: Principal) => string
 }
 
 type Draft = { -readonly [Field in keyof Observation]: Observation[Field] }
 
 /** What is told of one request, and what credential it is counted by; empty: none. */
 export function observe(observed: Observed): { readonly observation: Observation; readonly credential: string } {
-  const { record, request, address = '', parameters, answeredAt, presented, hash } = observed
+  const { record, request, address = '', parameters, answeredAt, presented, hash, watched } = observed
   const { requestId, method, route, status, code, caller, at } = record
   const draft: Draft = { requestId, at, method, status, code, durationMs: Math.max(0, answeredAt - at), address }
   const principal = lastingOf(caller)
   if (route !== undefined) draft.route = route
   if (caller?.consumer !== undefined) draft.consumer = caller.consumer
   if (caller?.plan !== undefined) draft.plan = caller.plan
-  if (principal !== undefined) draft.credential = principal.credentialId
+  if (principal !== undefined) draft.credential = watched(principal)
   if (presented !== undefined) draft.presented = presented
   const objectId = parameters === undefined ? undefined : Object.values(parameters).at(-1)
   if (objectId !== undefined) draft.objectId = NUMBER.test(objectId) ? objectId : hash(objectId)
@@ -69,7 +71,7 @@ function degrees(text: unknown): number | undefined {
   return Number.isFinite(value) ? value : undefined
 }
 
-function lastingOf(caller: Caller | undefined): Caller['principals'][number] | undefined {
+function lastingOf(caller: Caller | undefined): Principal | undefined {
   const principals = caller?.principals ?? []
   if (principals.length <= 1) return principals[0]
   return principals.toSorted((one, other) => LASTING.indexOf(one.kind) - LASTING.indexOf(other.kind))[0]

@@ -56,3 +56,15 @@ export function createKeyedHash(key: Int32Array): KeyedHash {
     },
   }
 }
+
+/** 53 bits that stand for a text. */
+export function textDigest(hash: KeyedHash, text: string): number {
+  const { length } = text
+  // Two characters a word, then how many there are.
+  const words = new Int32Array((length + 3) >> 1)
+  for (let index = 0; index < length; index += 1)
+    words[index >> 1] = (words[index >> 1] ?? 0) | (text.charCodeAt(index) << ((index & 1) * 16))
+  words[words.length - 1] = length
+  hash.digest(words, words.length)
+  return (hash.first >>> 0) * 2 ** 21 + (hash.second >>> 11)
+}

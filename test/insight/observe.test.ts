@@ -34,6 +34,7 @@ const observed = (changes: Partial<Observed> = {}) =>
     answeredAt: NOW + 12,
     presented: undefined,
     hash: (text) => `#${text.length}`,
+    watched: ({ kind, credentialId, subject }) => (kind === 'jwt' ? `person-${subject}` : credentialId),
     ...changes,
   })
 
@@ -79,7 +80,7 @@ describe('observe()', () => {
 
   test('of several credentials the one that lasts longest; tokens and sessions are not counted by', () => {
     const ofToken = observed({ record: record([principal('jwt', 'jti-1')]) })
-    expect([ofToken.observation.credential, ofToken.credential]).toEqual(['jti-1', ''])
+    expect([ofToken.observation.credential, ofToken.credential]).toEqual(['person-s', ''])
     const ofBoth = observed({ record: record([principal('jwt', 'jti-1'), principal('api-key', 'key-1')]) })
     expect([ofBoth.observation.credential, ofBoth.credential]).toEqual(['key-1', 'key-1'])
     expect(observed({ record: record([principal('session', 's-1')]) }).credential).toBe('')
