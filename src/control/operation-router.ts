@@ -133,6 +133,6 @@ function responseOf(answer: Answer): Response {
   const { code, value, version, location } = answer
   const response = code === 204 ? new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } }) : json(code, value ?? {})
   if (version !== undefined) response.headers.set('etag', `"${version}"`)
-  if (location !== undefined) response.headers.set('location', location)
+  if (location !== undefined) response.headers.set('location', `${ADMIN_PREFIX}/${location}`)
   return response
 }

@@ -72,6 +72,7 @@ export type Answer =
       readonly code: 200 | 201 | 204
       readonly value?: object
       readonly version?: number
+      /** Below `/.portcullis/admin/v1/`. */
       readonly location?: string
     }
   /** Another form than JSON, such as CSV. */

@@ -18,6 +18,8 @@ const ROOT = '0'.repeat(64)
 /** Lines read at a time. */
 const BATCH = 1000
 const MAX_DETAIL = 4000
+/** Keys, and tokens of invitations and of the first owner, that somebody sent in place of a name. */
+const SECRET = /pc[kabi]_[\w-]{16,}/gu
 
 /**
  * Who changed what, each line bound to the one before it by SHA-256 over `previous hash, line`. A line is written in the transaction of
@@ -57,7 +59,7 @@ export function createAuditLog(sql: SqlStorage): AuditLog {
     append({ action, target, organisation, detail }, actor, now) {
       const text = JSON.stringify(detail)
       const kept = text.length > MAX_DETAIL ? { shortened: text.slice(0, MAX_DETAIL) } : detail
-      const entry = JSON.stringify({ at: now, actor, action, target, organisation, detail: kept })
+      const entry = JSON.stringify({ at: now, actor, action, target, organisation, detail: kept }).replaceAll(SECRET, '(a secret)')
       sql.exec('insert into audit (organisation, entry) values (?, ?)', organisation ?? null, entry)
     },
     seal,

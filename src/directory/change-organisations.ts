@@ -77,6 +77,7 @@ export function changeMember(
   if (known?.role === role) return written(members)
   if (role === 'none') tables.dropMember(organisation, person)
   else tables.putMember(organisation, { ...(known ?? { person, display, since: now }), role })
+  if (known?.role === 'owner') withdrawInvitationsOf(work, organisation, person)
   log('member.change', { type: 'person', id: person }, { role, before: known?.role ?? 'none' }, organisation)
   return written(tables.members(organisation))
 }
@@ -105,6 +106,12 @@ export function invite(
   tables.putInvitation(invitation)
   log('invitation.create', { type: 'invitation', id }, { role, note: draft.note }, organisation)
   return written(invitation)
+}
+
+/** What an owner leaves open would be a way back. */
+function withdrawInvitationsOf(work: Work, organisation: string, person: string): void {
+  for (const { id, invitedBy } of work.tables.invitations(organisation))
+    if (invitedBy === person) withdrawInvitation(work, organisation, id)
 }
 
 export function withdrawInvitation({ tables, log }: Work, organisation: string, id: string): Outcome<StoredInvitation> {

@@ -20,10 +20,11 @@ import {
 } from './change-organisations.ts'
 import { MAX_APPS } from './drafts.ts'
 import { createOutbox, type EventCall, type Outbox } from './outbox.ts'
+import { takeChange } from './pace.ts'
 import { beginOnce, endOnce, type Remembered } from './remembered.ts'
 import { migrate } from './schema.ts'
 import { createTables, type Paged, type StoredInvitation, type StoredKey, type StoredOperator, type Tables } from './tables.ts'
-import { written, type Outcome, type Work } from './work.ts'
+import { invalid, written, type Outcome, type Work } from './work.ts'
 
 /** Until the feed is told again what it has not heard. */
 const RETRY_MS = 2000
@@ -60,6 +61,7 @@ export type ChangeArguments<Name extends ChangeName> = Rest<(typeof CHANGES)[Nam
 export type Changed<Name extends ChangeName> = ReturnType<(typeof CHANGES)[Name]> extends Outcome<infer Value> ? Written<Value> : never
 
 const MAX_FAULTS = 100
+const TOO_MANY = invalid('', 'so many changes in a short time are not taken: try again in some minutes')
 /** Takes a transaction back. */
 class Undone extends Error {
   override readonly name = 'Undone'
@@ -95,7 +97,10 @@ export class DirectoryObject extends DurableObject<Bindings> {
   /** Rows, log and outbox in one transaction; answered once the log is sealed and the feed was told, or could not be for now. */
   async change<Name extends ChangeName>(name: Name, actor: Actor, ...rest: ChangeArguments<Name>): Promise<Changed<Name>> {
     const run = CHANGES[name] as unknown as (work: Work, ...rest: unknown[]) => Outcome<unknown>
-    const { outcome, isTold } = this.#transact(actor, (work) => run(work, ...rest))
+    const { outcome, isTold } = this.#transact(actor, (work) =>
+      // Whatever its holder did before, a key can be stopped.
+      name === 'revokeKey' || takeChange(this.#sql, actor, work.now) ? run(work, ...rest) : TOO_MANY,
+    )
     if (outcome.status !== 'written') return outcome as Changed<Name>
     return { ...outcome, inForce: await this.#settled(isTold) } as Changed<Name>
   }

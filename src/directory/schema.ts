@@ -16,6 +16,8 @@ const MIGRATIONS: readonly string[] = [
    create table outbox (sequence integer primary key autoincrement, call text not null);
    create table remembered (name text primary key, fingerprint text not null, answer text, at integer not null);
    create index remembered_by_time on remembered (at)`,
+  `create table pace (person text primary key, arrives_at integer not null);
+   create index pace_by_time on pace (arrives_at)`,
 ]
 
 /** Brings the tables to what this code works with. Throws on tables of a later version: they are not ours to read. */

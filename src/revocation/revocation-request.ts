@@ -16,6 +16,11 @@ const ISSUED_KEY_ID = /^[0-9a-f]{24}$/u
 
 const INSTANT = 'an instant such as 2027-01-31T00:00:00Z'
 
+/** Nothing that names or explains may be a secret itself: both stand in logs. */
+export const withoutKey = v.check(
+  (text: string) => !/pc[kabi]_[\w-]{16}/u.test(text),
+  'that holds a key or a token itself: name it by its id',
+)
 export const idSchema = v.pipe(
   v.string(),
   v.minLength(1),
@@ -24,7 +29,7 @@ export const idSchema = v.pipe(
   v.check((text) => !/^pc[ka]_/u.test(text), 'that is a key itself: revoke it by its id, which `portcullis keys create` printed'),
 )
 /** For the log; never shown to the caller. */
-export const reasonSchema = v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters')))
+export const reasonSchema = v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters'), withoutKey))
 export const instantSchema = v.optional(
   v.pipe(
     v.string(),

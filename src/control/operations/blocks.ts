@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { encodeBase64Url } from '../../http/base64url.ts'
 import { CALL_MS, within } from '../../http/object-call.ts'
-import { addressRange, NEVER } from '../../revocation/revocation-request.ts'
+import { addressRange, NEVER, reasonSchema, withoutKey } from '../../revocation/revocation-request.ts'
 import type { RevocationFeed } from '../../revocation/feed-object.ts'
 import { MAX_SUBJECT, restrictedName, restrictedSubject, type Restriction, type RestrictedKind } from '../../revocation/restrictions.ts'
 import type { Revocation } from '../../revocation/revocations.ts'
@@ -22,12 +22,11 @@ export interface BlocksParts extends Announcing {
   readonly emit: (events: readonly GateEvent[]) => Promise<unknown>
 }
 
-const id = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_SUBJECT), v.regex(/^\P{Cc}+$/u, 'no control characters'))
-const reason = v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters')))
+const id = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_SUBJECT), v.regex(/^\P{Cc}+$/u, 'no control characters'), withoutKey)
 const common = {
   answer: v.optional(v.picklist(['slow', 'limit', 'step-up', 'block']), 'block'),
   seconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_SECONDS)), DEFAULT_SECONDS),
-  reason,
+  reason: reasonSchema,
 }
 const address = v.pipe(
   v.string(),
@@ -80,7 +79,7 @@ export function blocksOperations(parts: BlocksParts): readonly Operation[] {
           status: 'done',
           code: 201,
           value: { ...inForce, ...describe(name, value) },
-          location: `/blocks/${idOf(name)}`,
+          location: `blocks/${idOf(name)}`,
         }
       },
     },
@@ -94,7 +93,7 @@ export function blocksOperations(parts: BlocksParts): readonly Operation[] {
       audit: ({ params }) => ({ target: { type: 'block', id: params['id'] ?? '' }, detail: {} }),
       async run(call) {
         const known = (await restrictionsOf(parts, call.now)).find(({ id: one, kind }) => one === call.params['id'] && !isSwitch(kind))
-        if (known === undefined) return { status: 'refused', problem: { status: 404, code: 'not-found', title: 'No such restriction' } }
+        if (known === undefined) return { status: 'refused', problem: { status: 404, code: 'record-unknown', title: 'No such restriction' } }
         const inForce = await setRestriction(parts, call, restrictedName(known.kind, known.subject), null)
         await tell(parts, call, 'block.lifted', { kind: known.kind, subject: known.subject })
         return { status: 'done', code: 200, value: inForce }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { NEVER } from '../../revocation/revocation-request.ts'
+import { NEVER, withoutKey } from '../../revocation/revocation-request.ts'
 import { restrictedName, restrictedSubject } from '../../revocation/restrictions.ts'
 import type { Call, Operation } from '../operation.ts'
 import { idOf, isSwitch, restrictionsOf, setRestriction, tell, type BlocksParts } from './blocks.ts'
@@ -13,9 +13,9 @@ export interface KillSwitchesParts extends BlocksParts {
 
 const switchSchema = v.strictObject({
   seconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_SECONDS))),
-  reason: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters')), 'closed by hand'),
+  reason: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters'), withoutKey), 'closed by hand'),
 })
-const UNKNOWN = { status: 'refused', problem: { status: 404, code: 'not-found', title: 'No such route, and not "everything"' } } as const
+const UNKNOWN = { status: 'refused', problem: { status: 404, code: 'record-unknown', title: 'No such route, and not "everything"' } } as const
 
 const EVERYTHING = restrictedName('everything', '')
 /** `everything`, or `route:` with the route's id, in base64url where that could not stand in a path. */
