@@ -26,7 +26,7 @@ const JSON_LINES = 'application/jsonl'
 /** What the detector found, and what is done about it (docs/abuse.md). */
 export function anomaliesOperations(parts: AnomaliesParts): readonly Operation[] {
   const { insight } = parts
-  const UNKNOWN: Answer = { status: 'refused', problem: { status: 404, code: 'not-found', title: 'No such anomaly' } }
+  const UNKNOWN: Answer = { status: 'refused', problem: { status: 404, code: 'record-unknown', title: 'No such anomaly' } }
   return [
     {
       id: 'anomalies.list',
