@@ -4,7 +4,7 @@ import type { Gateway, Identified } from './gateway.ts'
 import { callObject } from './http/object-call.ts'
 import { createIdentity, IDENTITY_PATHS } from './identity/identity.ts'
 import { runDeferred } from './passage.ts'
-import type { IdentityProviderConfig } from './policy/identity-providers.ts'
+import { isNameless } from './identity/saml/name-id.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
 import { FEED_NAME } from './revocation/feed.ts'
 import type { Revocations } from './revocation/revocations.ts'
@@ -15,6 +15,7 @@ import type { SessionSchemeConfig } from './schemes/session/config.ts'
 import { SESSION_PATH, sessionResponse } from './session-api.ts'
 import { createSessionCookies } from './sessions/cookie.ts'
 import type { SessionLookup } from './sessions/session-lookup.ts'
+import { createOwnIdentities } from './sessions/own-identities.ts'
 import type { Sessions } from './sessions/session.ts'
 import { createSessions } from './sessions/sessions.ts'
 
@@ -47,9 +48,6 @@ export function sessionsOf(
   })
 }
 
-const isNameless = (provider: IdentityProviderConfig): boolean =>
-  provider.kind === 'saml' && provider.nameIdFormat === 'transient' && provider.subjectAttribute === undefined
-
 /** One for all session schemes of a policy. */
 export function sessionCookieName(schemes: Environment['policy']['schemes']): string {
   return schemes.find((scheme): scheme is SessionSchemeConfig => scheme.kind === 'session')?.cookie ?? DEFAULT_COOKIE
@@ -57,6 +55,7 @@ export function sessionCookieName(schemes: Environment['policy']['schemes']): st
 
 export interface SignInParts {
   readonly environment: Environment
+  readonly bindings: Pick<Bindings, 'PEOPLE'>
   readonly sessions: Sessions & SessionLookup
   readonly replay: ReplayMemory
   readonly gateway: Gateway
@@ -71,9 +70,21 @@ export interface SignIn {
   handle(request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> | undefined
 }
 
-export function createSignIn({ environment, sessions, replay, gateway, dependencies, now, log }: SignInParts): SignIn {
+export function createSignIn({ environment, bindings, sessions, replay, gateway, dependencies, now, log }: SignInParts): SignIn {
   const { policy, rootSecret, isLocal, localAuthorities } = environment
   const { identityProviders } = policy
+  const login = identityProviders.map(({ name, hosts }) => ({ provider: name, hosts }))
+  const anySession: SessionSchemeConfig = {
+    kind: 'session',
+    name: 'session',
+    cookie: sessionCookieName(policy.schemes),
+    login,
+    consumerOptional: true,
+  }
+  const authenticator = createSessionAuthenticator(anySession, dependencies)
+
+  const authorize = async (request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response | undefined> =>
+    refusalOf(await gateway.identify(request, [[{ authenticator, scopes: [], consumerOptional: true }]], lifetime))
   const identity = createIdentity({
     service: policy.title,
     providers: identityProviders,
@@ -86,16 +97,12 @@ export function createSignIn({ environment, sessions, replay, gateway, dependenc
     fetch: dependencies.fetch,
     isLocal,
     now,
+    account: {
+      identities: createOwnIdentities(bindings.PEOPLE),
+      authorize: async (request, defer) =>
+        authorize(request, { waitUntil: (work: Promise<unknown>) => defer({ name: 'authorize', run: async () => void (await work) }) }),
+    },
   })
-  const login = identityProviders.map(({ name, hosts }) => ({ provider: name, hosts }))
-  const anySession: SessionSchemeConfig = {
-    kind: 'session',
-    name: 'session',
-    cookie: sessionCookieName(policy.schemes),
-    login,
-    consumerOptional: true,
-  }
-  const authenticator = createSessionAuthenticator(anySession, dependencies)
 
   async function signInOrOut(request: Request, lifetime: Pick<ExecutionContext, 'waitUntil'>): Promise<Response> {
     const deferred: DeferredTask[] = []
@@ -108,9 +115,7 @@ export function createSignIn({ environment, sessions, replay, gateway, dependenc
     handle(request, lifetime) {
       if (IDENTITY_PATHS.test(request.url)) return signInOrOut(request, lifetime)
       if (!SESSION_PATH.test(request.url)) return undefined
-      const authorize = async (asked: Request): Promise<Response | undefined> =>
-        refusalOf(await gateway.identify(asked, [[{ authenticator, scopes: [], consumerOptional: true }]], lifetime))
-      return sessionResponse({ sessions, authorize, now }, request)
+      return sessionResponse({ sessions, authorize: async (asked) => authorize(asked, lifetime), now }, request)
     },
   }
 }

@@ -1,8 +1,11 @@
 import { Hono, type Context } from 'hono'
+import type { RootSecret } from '../credentials/root-secret.ts'
 import { problemResponse } from '../http/problem.ts'
 import type { IdentityProviderConfig, SessionsConfig } from '../policy/identity-providers.ts'
 import type { ReplayMemory } from '../replay/replay-memory.ts'
 import type { Sessions } from '../sessions/session.ts'
+import { createAccount, type AccountParts } from './account/account.ts'
+import { ACCOUNT } from './account/pages.ts'
 import { attemptOnce } from './attempts.ts'
 import { readForm } from './form.ts'
 import { asOutage, DependencyOutage } from './outage.ts'
@@ -11,6 +14,7 @@ import type { IdentityContext, IdentityProvider, IdentityRefusal, ProviderOutcom
 import { redirect } from './redirect.ts'
 import { IDENTITY_REFUSALS } from './refusal.ts'
 import { parseReturnTo } from './return-to.ts'
+import { isNameless } from './saml/name-id.ts'
 import { parseSignInRequest } from './sign-in-request.ts'
 
 export interface IdentityAppParts {
@@ -21,7 +25,10 @@ export interface IdentityAppParts {
   readonly sessions: Sessions
   readonly sameSite: SessionsConfig['sameSite']
   readonly replay: ReplayMemory
+  readonly rootSecret: RootSecret
   readonly log: (line: string) => void
+  /** Absent: people cannot see or link identities of theirs. */
+  readonly account?: AccountParts
 }
 
 /** What the app is given of each request. `origin` is one of the policy's hosts. */
@@ -50,19 +57,28 @@ export function createIdentityApp(parts: IdentityAppParts): IdentityApp {
   const offered = (context: IdentityRequest, name: string): IdentityProvider | undefined =>
     offeredAt(context.origin).find(({ config }) => config.name === name)?.provider
   const frameOf = ({ origin }: IdentityRequest): PageFrame => ({ service: parts.service, origin })
-  const log = (context: IdentityRequest, event: 'sign-in' | 'sign-out', details: Readonly<Record<string, unknown>>): void =>
+  const log = (context: IdentityRequest, event: 'sign-in' | 'sign-out' | 'account', details: Readonly<Record<string, unknown>>): void =>
     parts.log(JSON.stringify({ event, time: new Date(context.now).toISOString(), requestId: context.requestId, ...details }))
 
   /** A page for people, problem details for programs (PD-1). */
   function refuse(context: IdentityRequest, refusal: Omit<IdentityRefusal, 'status'>, provider?: string): Response {
     const { code, detail, returnTo, setCookies = [] } = refusal
-    const { status, title, advice, offersSignIn } = IDENTITY_REFUSALS[code]
+    const { status, title, advice, offersSignIn, offersAccount } = IDENTITY_REFUSALS[code]
     log(context, 'sign-in', { status, code, detail, ...(provider === undefined ? {} : { provider }) })
     const query = returnTo === undefined ? '' : `?${new URLSearchParams({ return_to: returnTo }).toString()}`
-    const signIn = offersSignIn ? { signIn: `${LOGIN}${provider === undefined ? '' : `/${provider}`}${query}` } : {}
+    // To sign in there anew would begin a session, in place of the one that the account is looked at in.
+    const leadsToAccount = offersAccount === true || returnTo === ACCOUNT
+    const signInAgain = offersSignIn ? { signIn: `${LOGIN}${provider === undefined ? '' : `/${provider}`}${query}` } : {}
     const takesHtml = context.request.headers.get('accept')?.includes('text/html') === true
     const response = takesHtml
-      ? errorPage(frameOf(context), { status, title, advice, code, requestId: context.requestId, ...signIn })
+      ? errorPage(frameOf(context), {
+          status,
+          title,
+          advice,
+          code,
+          requestId: context.requestId,
+          ...(leadsToAccount ? { account: ACCOUNT } : signInAgain),
+        })
       : problemResponse({ status, code, title, detail: advice, requestId: context.requestId })
     if (status === 503) response.headers.set('retry-after', code === 'dependency-unavailable' ? '5' : '30')
     response.headers.set('portcullis-request-id', context.requestId)
@@ -121,6 +137,11 @@ export function createIdentityApp(parts: IdentityAppParts): IdentityApp {
       case 'refused':
         return refuse(context, outcome, provider)
       case 'signed_in': {
+        if (outcome.link !== undefined)
+          return (
+            account?.ask(context, { ...outcome, link: outcome.link }) ??
+            refuse(context, { code: 'provider-unknown', detail: 'nothing is linked here' })
+          )
         const { signIn, returnTo, setCookies } = outcome
         const { session, setCookies: started } = await asOutage('sessions', async () => sessions.start(signIn, request, now))
         log(context, 'sign-in', { status: 303, code: 'signed-in', provider, session: session.id })
@@ -184,6 +205,23 @@ export function createIdentityApp(parts: IdentityAppParts): IdentityApp {
     for (const cookie of setCookies) response.headers.append('set-cookie', cookie)
     return response
   }
+
+  const account =
+    parts.account &&
+    createAccount(parts.account, {
+      sessions,
+      replay,
+      rootSecret: parts.rootSecret,
+      offeredAt: (origin) => offeredAt(origin).map(({ config }) => ({ config, isNameless: isNameless(config) })),
+      offered,
+      titleOf: (name) => providers.find(({ config }) => config.name === name)?.config.title ?? name,
+      frameOf,
+      isOwnPage,
+      begin,
+      refuse,
+      log,
+    })
+  if (account !== undefined) for (const path of [ACCOUNT, `${ACCOUNT}/*`]) app.all(path, async ({ env }) => account.fetch(env))
 
   app.all('*', ({ env }) => refuse(env, { code: isKnown(env) ? 'method-not-allowed' : 'provider-unknown', detail: 'no such address' }))
   app.onError((error, { env }: Context<Bindings>) =>

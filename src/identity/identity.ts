@@ -4,6 +4,7 @@ import type { IdentityProviderConfig, SessionsConfig } from '../policy/identity-
 import type { ReplayMemory } from '../replay/replay-memory.ts'
 import type { DeferredTask } from '../schemes/authenticator.ts'
 import type { Sessions } from '../sessions/session.ts'
+import type { AccountParts } from './account/account.ts'
 import { createIdentityApp } from './identity-app.ts'
 import type { OpenIdDependencies } from './oidc/client.ts'
 import { createOpenIdProvider } from './oidc/provider.ts'
@@ -21,6 +22,8 @@ export interface IdentityParts extends OpenIdDependencies {
   /** Whether this authority is one of the policy's hosts. */
   readonly answersTo: (authority: string) => boolean
   readonly log: (line: string) => void
+  /** Absent: there is no account page. */
+  readonly account?: AccountParts
 }
 
 /** The reserved paths of sign-in and sign-out, of one isolate. */
@@ -29,13 +32,22 @@ export interface Identity {
   handle(request: Request, defer: (task: DeferredTask) => void): Promise<Response>
 }
 
-export const IDENTITY_PATHS = /^https?:\/\/[^/?#]+\/\.portcullis\/(?:log(?:in|out)|oidc|saml)(?:\/|$|\?)/u
+export const IDENTITY_PATHS = /^https?:\/\/[^/?#]+\/\.portcullis\/(?:log(?:in|out)|account|oidc|saml)(?:\/|$|\?)/u
 
 export function createIdentity(parts: IdentityParts): Identity {
-  const { service, sessions, sameSite, replay, log, now } = parts
+  const { service, sessions, sameSite, replay, rootSecret, log, now, account } = parts
   const transactions = createTransactions(parts)
   const providers = parts.providers.map((config) => ({ config, provider: providerOf(config, { ...parts, transactions }) }))
-  const app = createIdentityApp({ service, providers, sessions, sameSite, replay, log })
+  const app = createIdentityApp({
+    service,
+    providers,
+    sessions,
+    sameSite,
+    replay,
+    rootSecret,
+    log,
+    ...(account === undefined ? {} : { account }),
+  })
   return {
     async handle(request, defer) {
       const requestId = crypto.randomUUID()

@@ -4,7 +4,7 @@ export class DependencyOutage extends Error {
 }
 
 /** `dependency`: named in the log. */
-export async function asOutage<Done>(dependency: 'replay' | 'sessions', work: () => Promise<Done>): Promise<Done> {
+export async function asOutage<Done>(dependency: 'replay' | 'sessions' | 'people', work: () => Promise<Done>): Promise<Done> {
   try {
     return await work()
   } catch (error) {

@@ -14,7 +14,7 @@ export interface Choice {
   readonly title: string
 }
 
-type Html = ReturnType<typeof html>
+export type Html = ReturnType<typeof html>
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1a1d21;--soft:#5b636e;--paper:#f4f5f7;--card:#fff;--line:#c9ced6;--edge:#7b8490;--action:#1f4fbf;--on-action:#fff}
@@ -23,6 +23,7 @@ const STYLE = `
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 main{width:100%;max-width:26rem;padding:2rem 1.5rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem;overflow-wrap:anywhere}
 h1{margin:0 0 .25rem;font-size:1.375rem;line-height:1.25}
+h2{margin:1.5rem 0 0;font-size:1.125rem}
 p{margin:.5rem 0 1rem}
 .soft{color:var(--soft);font-size:.875rem}
 ul{list-style:none;margin:1rem 0 0;padding:0;display:grid;gap:.75rem}
@@ -73,12 +74,15 @@ export interface ErrorWords {
   readonly requestId: string
   /** Where to begin again. */
   readonly signIn?: string
+  /** The account page, where that is the way on. */
+  readonly account?: string
 }
 
-export function errorPage(frame: PageFrame, { status, title, advice, code, requestId, signIn }: ErrorWords): Response {
+export function errorPage(frame: PageFrame, { status, title, advice, code, requestId, signIn, account }: ErrorWords): Response {
   const body = html`<h1>${title}</h1>
     <p>${advice}</p>
     ${signIn === undefined ? '' : html`<p><a class="button" href="${signIn}">Sign in again</a></p>`}
+    ${account === undefined ? '' : html`<p><a class="button" href="${account}">Back to your account</a></p>`}
     <p class="soft">${frame.service}<br />Code: <code>${code}</code><br />Request id: <code>${requestId}</code></p>`
   return page(frame, { status, title, body })
 }
@@ -109,7 +113,7 @@ export function landingPage(frame: PageFrame, returnTo: string): Response {
   return page(frame, { status: 200, title: 'Signed in', body, refreshTo: returnTo })
 }
 
-function page(
+export function page(
   { origin }: PageFrame,
   { status, title, body, refreshTo }: { status: number; title: string; body: Html; refreshTo?: string },
 ): Response {

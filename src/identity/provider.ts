@@ -1,6 +1,7 @@
 import type { SignIn } from '../sessions/session.ts'
 import type { OneTimeId } from '../replay/replay-memory.ts'
 import type { IdentityRefusalCode } from './refusal.ts'
+import type { LinkIntent } from './transaction.ts'
 
 /** A sign-in that is about to begin. */
 export interface SignInRequest {
@@ -12,6 +13,7 @@ export interface SignInRequest {
   readonly maxAgeSeconds?: number
   /** `none`: only if the provider needs not ask the person. */
   readonly prompt?: 'none' | 'login'
+  readonly link?: LinkIntent
 }
 
 /** What of one request the identity endpoints work with. */
@@ -43,8 +45,17 @@ export interface IdentityProvider {
 }
 
 export type ProviderOutcome =
-  /** Somebody has signed in: the caller starts a session, adds its cookies and `setCookies`, and redirects (303) to `returnTo`. */
-  | { readonly status: 'signed_in'; readonly signIn: SignIn; readonly returnTo: string; readonly setCookies: readonly string[] }
+  /**
+   * Somebody has signed in: the caller starts a session, adds its cookies and `setCookies`, and redirects (303) to `returnTo`. With `link`
+   * it starts none.
+   */
+  | {
+      readonly status: 'signed_in'
+      readonly signIn: SignIn
+      readonly returnTo: string
+      readonly setCookies: readonly string[]
+      readonly link?: LinkIntent & { readonly begunAt: number }
+    }
   /**
    * Sessions must end (back-channel, front-channel, SLO); then `response` is sent, or 503 where they could not be ended. By `once` a
    * notice does so once: a provider that tries again after a 503 is heard, a repetition is refused with 400 and ends nothing.

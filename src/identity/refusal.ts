@@ -12,18 +12,28 @@ export type IdentityRefusalCode =
   | 'request-malformed'
   | 'return-to-invalid'
   | 'sign-out-cross-site'
+  | 'account-cross-site'
+  | 'session-over'
+  | 'link-unknown'
+  | 'link-same'
+  | 'link-taken'
+  | 'link-full'
+  | 'link-not-possible'
+  | 'link-not-found'
   | 'method-not-allowed'
   | 'dependency-unavailable'
   | 'internal-error'
 
 /** What the page and problem+json say about one code. */
 export interface IdentityRefusalWords {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 500 | 502 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 500 | 502 | 503
   readonly title: string
   /** What whoever reads it can do. */
   readonly advice: string
   /** Whether to begin again may help. */
   readonly offersSignIn: boolean
+  /** Whether the way on is the account page. */
+  readonly offersAccount?: true
 }
 
 export const IDENTITY_REFUSALS: Readonly<Record<IdentityRefusalCode, IdentityRefusalWords>> = {
@@ -100,6 +110,63 @@ export const IDENTITY_REFUSALS: Readonly<Record<IdentityRefusalCode, IdentityRef
     title: 'Another site asked to sign you out',
     advice: 'You are still signed in. To sign out, do it on this site.',
     offersSignIn: false,
+  },
+  'account-cross-site': {
+    status: 403,
+    title: 'Another site asked to change how you sign in',
+    advice: 'Nothing was changed. To change it, do it on this site.',
+    offersSignIn: false,
+    offersAccount: true,
+  },
+  'session-over': {
+    status: 401,
+    title: 'You are no longer signed in',
+    advice: 'Nothing was changed. Sign in, and start again from your account.',
+    offersSignIn: false,
+    offersAccount: true,
+  },
+  'link-unknown': {
+    status: 400,
+    title: 'This does not belong to where you are signed in now',
+    advice: 'It may have taken too long, or you have signed in anew meanwhile. Nothing was changed: start again from your account.',
+    offersSignIn: false,
+    offersAccount: true,
+  },
+  'link-same': {
+    status: 409,
+    title: 'You are signed in by that already',
+    advice: 'Nothing was changed. At the identity provider, choose the other account that you want to add.',
+    offersSignIn: false,
+    offersAccount: true,
+  },
+  'link-taken': {
+    status: 409,
+    title: 'That belongs to another person here',
+    advice:
+      'It is one of several ways in which somebody signs in. Nothing was changed. If that is you, sign in by it and remove it there first, or ask the administrator of this service.',
+    offersSignIn: false,
+    offersAccount: true,
+  },
+  'link-full': {
+    status: 409,
+    title: 'You have as many ways to sign in as a person can have',
+    advice: 'Nothing was changed. Remove one that you no longer use.',
+    offersSignIn: false,
+    offersAccount: true,
+  },
+  'link-not-possible': {
+    status: 409,
+    title: 'This way to sign in cannot be linked',
+    advice: 'It names you anew each time, so nothing of it can be kept. Nothing was changed.',
+    offersSignIn: false,
+    offersAccount: true,
+  },
+  'link-not-found': {
+    status: 404,
+    title: 'That is none of your other ways to sign in',
+    advice: 'It may have been removed already. The one that you are signed in by can be removed after you have signed in by another.',
+    offersSignIn: false,
+    offersAccount: true,
   },
   'method-not-allowed': {
     status: 405,

@@ -4,7 +4,7 @@ import { canonicalize } from '../http/canonical-url.ts'
 export const MAX_RETURN_TO = 1024
 
 /** The gate's own paths: to come back to one would sign in, or out, in circles. Its pages for people are none of these. */
-const OWN = /^\/\.(?:portcullis(?!\/(?:portal|console)(?:[/?]|$))|well-known\/portcullis)(?:[/?;]|$)/iu
+const OWN = /^\/\.(?:portcullis(?!\/(?:portal|console|account)(?:[/?]|$))|well-known\/portcullis)(?:[/?;]|$)/iu
 
 /**
  * Path and query on our own host, exactly as given, or `undefined`: an open redirect would lend the gate's name to anybody

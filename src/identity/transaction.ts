@@ -20,6 +20,24 @@ export interface Transaction {
   readonly data: Readonly<Record<string, string>>
 }
 
+/** A sign-in that begins no session: it proves another identity of somebody who has one. */
+export interface LinkIntent {
+  /** Id of the session that it began in. */
+  readonly session: string
+  /** Who is signed in there, for people to read; at most 200 characters. */
+  readonly to: string
+}
+
+export const linkData = (link: LinkIntent | undefined): Readonly<Record<string, string>> =>
+  link === undefined ? {} : { link: link.session, linkTo: link.to }
+
+/** `begunAt`: milliseconds since the epoch. Nothing of an ordinary sign-in. */
+export function linkOf(transaction: Transaction | undefined): { readonly link?: LinkIntent & { readonly begunAt: number } } {
+  const { link: session, linkTo: to = '' } = transaction?.data ?? {}
+  if (transaction === undefined || session === undefined) return {}
+  return { link: { session, to, begunAt: transaction.expiresAt - TRANSACTION_SECONDS * 1000 } }
+}
+
 /**
  * The transactions of one browser, newest first, together in one sealed cookie: several tabs can sign in at once, and
  * abandoned ones leave no more than this. `SameSite=None`, since SAML comes back by a cross-site POST; the cookie says

@@ -53,6 +53,13 @@ export class PersonObject extends DurableObject<Bindings> {
     await this.#arm()
   }
 
+  /** Somebody proved to be this without beginning a session. */
+  async see(seen: Seen, now: number): Promise<void> {
+    this.#open()
+    this.#see(seen, now)
+    await this.#arm()
+  }
+
   /** `undefined`: nobody signed in by this identity, or not for very long. */
   async describe(): Promise<Person | undefined> {
     return this.#person()

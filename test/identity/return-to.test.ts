@@ -16,6 +16,7 @@ describe('parseReturnTo()', () => {
     '/.portcullis/portal',
     '/.portcullis/portal?a',
     '/.portcullis/console/keys',
+    '/.portcullis/account',
   ])('a path of ours stays as it is: %s', (text) => {
     expect(parseReturnTo(text, ORIGIN)).toBe(text)
   })
@@ -25,7 +26,7 @@ describe('parseReturnTo()', () => {
     '/\\/evil.example', '///evil.example', '/%2f/evil.example', '/%5cevil.example', '/\t/evil.example', '\t//evil.example', '/\n/evil.example',
     '/a\u0000b', '/a b', '/é', ' /orders', '/./orders', '/../orders', '/a/..//evil.example', '/%2e%2e/x', '/orders#fragment', '@evil.example',
     ':443@evil.example', '.evil.example', 'javascript:alert(1)', '/a//b', '/.portcullis/login', '/.PORTCULLIS/login', '/%2eportcullis/login',
-    '/.portcullis', '/.portcullis/logout?x', '/.portcullis?x', '/.portcullis/portals', '/.portcullis/portal;x', '/.portcullis/portal/../login', '/.portcullis/portal/%2e%2e/login', '/.portcullis;x/login', '/.well-known/portcullis/jwks.json', '/%zz',
+    '/.portcullis', '/.portcullis/logout?x', '/.portcullis?x', '/.portcullis/portals', '/.portcullis/accounts', '/.portcullis/portal;x', '/.portcullis/portal/../login', '/.portcullis/portal/%2e%2e/login', '/.portcullis;x/login', '/.well-known/portcullis/jwks.json', '/%zz',
     `/${'x'.repeat(MAX_RETURN_TO)}`,
   ])('OB-4: what is anything else leads nowhere: %s', (text) => {
     expect(parseReturnTo(text, ORIGIN)).toBeUndefined()
@@ -42,7 +43,7 @@ describe('parseReturnTo()', () => {
         if (accepted === undefined) return
         const url = new URL(accepted, `${ORIGIN}/deep/page`)
         expect(url.origin).toBe(ORIGIN)
-        expect(url.pathname).not.toMatch(/^\/\.portcullis\/(?!portal|console)/u)
+        expect(url.pathname).not.toMatch(/^\/\.portcullis\/(?!portal|console|account)/u)
       }),
       { numRuns: 2000 },
     )

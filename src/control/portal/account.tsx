@@ -33,6 +33,9 @@ async function account(context: Context): Promise<Response> {
           />
         </section>
         <div class="buttons">
+          <a class="button quiet" href="/.portcullis/account">
+            Ways to sign in
+          </a>
           <a class="button" href="/.portcullis/logout">
             Sign out
           </a>

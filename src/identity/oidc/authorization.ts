@@ -6,7 +6,7 @@ import {
   randomPKCECodeVerifier,
 } from 'openid-client'
 import type { IdentityContext, SignInRequest } from '../provider.ts'
-import type { Transactions } from '../transaction.ts'
+import { linkData, type Transactions } from '../transaction.ts'
 import type { Connection, OpenIdClient } from './client.ts'
 import { faultOf, ProviderFault } from './fault.ts'
 
@@ -33,7 +33,7 @@ export async function beginAuthorization(
     {
       provider: config.name,
       returnTo: asked.returnTo,
-      data: definedOf({ verifier, nonce, acrValues: asked.acrValues?.join(' '), maxAge }),
+      data: { ...definedOf({ verifier, nonce, acrValues: asked.acrValues?.join(' '), maxAge }), ...linkData(asked.link) },
     },
     now,
   )

@@ -3,7 +3,7 @@ import type { SignIn } from '../../sessions/session.ts'
 import { mapAttributes } from '../attribute-mapping.ts'
 import { readForm } from '../form.ts'
 import type { IdentityContext, IdentityRefusal, ProviderOutcome } from '../provider.ts'
-import type { Transaction, Transactions } from '../transaction.ts'
+import { linkOf, type Transaction, type Transactions } from '../transaction.ts'
 import { redirectUriOf } from './authorization.ts'
 import type { Connection, OpenIdClient } from './client.ts'
 import { faultOf, providerError, ProviderFault } from './fault.ts'
@@ -40,7 +40,7 @@ export async function finishAuthorization(client: OpenIdClient, transactions: Tr
   const setCookies = [await transactions.clear(request, transaction, now)]
   try {
     const signIn = await signInOf(client, connection, { ...transaction, verifier, nonce }, answer, context)
-    return { status: 'signed_in', signIn, returnTo: transaction.returnTo, setCookies }
+    return { status: 'signed_in', signIn, returnTo: transaction.returnTo, setCookies, ...linkOf(transaction) }
   } catch (error) {
     if (!(error instanceof ProviderFault)) throw error
     return { ...refuse(error.code, error.message), setCookies, returnTo: transaction.returnTo }
@@ -84,7 +84,7 @@ async function redeem(
 async function signInOf(
   client: OpenIdClient,
   connection: Connection,
-  { state, data, verifier, nonce }: Transaction & { readonly verifier: string; readonly nonce: string },
+  { verifier, nonce, ...transaction }: Transaction & { readonly verifier: string; readonly nonce: string },
   answer: ReadonlyMap<string, string>,
   context: IdentityContext,
 ): Promise<SignIn> {
@@ -92,7 +92,8 @@ async function signInOf(
   if (error !== undefined) throw providerError(error)
   const { config } = client
   const { now } = context
-  const maxAge = data['maxAge'] === undefined ? undefined : Number(data['maxAge'])
+  const { state, data } = transaction
+  const maxAge = maxAgeOf(transaction, now)
   const granted = await redeem(client, connection, { state, verifier, answer, origin: context.origin })
   const tokens = tokensOf(granted, connection.idToken(), { mustBeBound: config.dpop === 'always', now })
   if (tokens.idToken === undefined) throw new ProviderFault('provider-answer-invalid', 'the answer has no ID token')
@@ -121,6 +122,14 @@ async function signInOf(
     ...(typeof sid === 'string' && sid.length <= 255 ? { providerSession: sid } : {}),
     tokens,
   }
+}
+
+/** Seconds. Who proves another identity does so now (`prompt=login`): who left a browser open at that provider is not who asks. */
+function maxAgeOf(transaction: Transaction, now: number): number | undefined {
+  const { link } = linkOf(transaction)
+  if (link !== undefined) return (now - link.begunAt) / 1000
+  const { maxAge } = transaction.data
+  return maxAge === undefined ? undefined : Number(maxAge)
 }
 
 /** With what UserInfo adds; the ID token, being signed, has the last word. Its `sub` must be the same (OC-6). */

@@ -1,3 +1,4 @@
+import type { IdentityProviderConfig } from '../../policy/identity-providers.ts'
 import { node, type XmlNode } from '../../http/xml-writer.ts'
 import { attributeOf, childrenNamed, textOf, type XmlElement } from '../../http/xml.ts'
 import { fail, failBy } from './fault.ts'
@@ -60,3 +61,7 @@ export function parseNameId(text: string): NameId | undefined {
 export function writeNameId({ value, format, nameQualifier, spNameQualifier }: NameId): XmlNode {
   return node('saml:NameID', { Format: format, NameQualifier: nameQualifier, SPNameQualifier: spNameQualifier }, value)
 }
+
+/** It names somebody else at every sign-in: no person is kept of those. */
+export const isNameless = (provider: IdentityProviderConfig): boolean =>
+  provider.kind === 'saml' && provider.nameIdFormat === 'transient' && provider.subjectAttribute === undefined

@@ -5,7 +5,7 @@ import { asOutage } from '../outage.ts'
 import type { IdentityContext, IdentityProvider, IdentityRefusal, ProviderOutcome, SignInRequest } from '../provider.ts'
 import { redirect } from '../redirect.ts'
 import { parseReturnTo } from '../return-to.ts'
-import type { Transaction, Transactions } from '../transaction.ts'
+import { linkData, linkOf, type Transaction, type Transactions } from '../transaction.ts'
 import { deliver } from './delivery.ts'
 import { fail, refusalOf } from './fault.ts'
 import { checkLogoutResponse, fromForm, fromQuery, readLogoutRequest, readPosted, singleValue, type Incoming } from './logout.ts'
@@ -88,6 +88,7 @@ class SamlProvider {
       request: id,
       ...(Number.isFinite(since) ? { since: String(since) } : {}),
       ...(asked.acrValues === undefined ? {} : { contexts: asked.acrValues.join(' ') }),
+      ...linkData(asked.link),
     }
     const { transaction, setCookie } = await this.#transactions.begin(request, { provider: name, returnTo: asked.returnTo, data }, now)
     const xml = writeAuthnRequest(
@@ -199,7 +200,7 @@ class SamlProvider {
       fail('replayed')
     if ((await asOutage('replay', async () => this.#replay.use(once, now))) === 'replayed') fail('replayed')
     const setCookies = transaction === undefined ? [] : [await this.#transactions.clear(request, transaction, now)]
-    return { status: 'signed_in', signIn, returnTo, setCookies }
+    return { status: 'signed_in', signIn, returnTo, setCookies, ...linkOf(transaction) }
   }
 
   /** SA-7: where a sign-in that nobody began here leads, if such are taken at all. */
