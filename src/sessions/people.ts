@@ -20,8 +20,8 @@ export type DescribedPerson = Omit<Person, 'linked'> & {
 export interface People {
   describe(identity: Identity): Promise<DescribedPerson | undefined>
   /**
-   * Makes two identities one person, with all that either was linked to: by the word of an operator, never because two providers
-   * name the same e-mail address (OC-7).
+   * Makes two identities one person, with all that either was linked to: by the word of an operator (people do it by `OwnIdentities`),
+   * never because two providers name the same e-mail address (OC-7).
    */
   link(
     one: Identity,
