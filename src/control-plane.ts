@@ -1,5 +1,6 @@
 import type { Bindings } from './bindings.ts'
 import { consoleOf } from './console.ts'
+import { overAdminLimit } from './control/admin-limits.ts'
 import { createBootstrap } from './control/bootstrap.ts'
 import type { Operation } from './control/operation.ts'
 import { createOperationRouter } from './control/operation-router.ts'
@@ -33,6 +34,7 @@ import { createInsight, importUsage } from './insight/insight-calls.ts'
 import { createCreditCalls, createMeterCalls } from './limits/ledger-calls.ts'
 import type { Limiter } from './limits/limiter.ts'
 import { leakReportRoutes } from './leak-reports.ts'
+import { deny } from './policy/denial.ts'
 import type { LinkedPolicy } from './policy/link.ts'
 import { portalOf } from './portal.ts'
 import type { ReplayMemory } from './replay/replay-memory.ts'
@@ -84,10 +86,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       ? []
       : [
           [below('assets'), async (request: Request) => assetResponse(request)] as const,
-          [below('console'), consoleOf({ ...parts, accounts, operators, operations }).handle] as const,
+          [below('console'), shielded(parts, consoleOf({ ...parts, accounts, operators, operations }).handle)] as const,
         ]),
     ...portalRoutes(parts, accounts),
-    [below('usage'), ownUsage(parts)],
+    [below('usage'), shielded(parts, ownUsage(parts))],
     ...leakReportRoutes(parts, accounts),
   ]
   return {
@@ -100,11 +102,22 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   }
 }
 
+/** No address tries credentials here faster than at the admin API: what keeps the data path's does not stand before the gate's own paths. */
+function shielded({ limiter, now }: ControlPlaneParts, handle: Handle): Handle {
+  return async (request, lifetime) => {
+    const address = request.headers.get('cf-connecting-ip') ?? undefined
+    const admission = await overAdminLimit(limiter, 'address', { principals: [], ...(address === undefined ? {} : { address }) }, now())
+    return admission === undefined ? handle(request, lifetime) : (await deny({ at: 'limit', admission }, crypto.randomUUID())).response
+  }
+}
+
 /** Where the policy has a portal: its scheme is one of sessions, so there are some. */
 function portalRoutes(parts: ControlPlaneParts, accounts: Accounts): readonly (readonly [path: RegExp, handle: Handle])[] {
   const { sessions } = parts
   const portal = parts.environment.policy.control?.portal
-  return sessions === undefined || portal === undefined ? [] : [[below('portal'), portalOf({ ...parts, sessions, accounts }, portal)]]
+  return sessions === undefined || portal === undefined
+    ? []
+    : [[below('portal'), shielded(parts, portalOf({ ...parts, sessions, accounts }, portal))]]
 }
 
 /** The path and all below it, in the raw target. */

@@ -31,7 +31,9 @@ export function createObserver({ linked, names, sink, now }: ObserverParts): (pa
       const isRefused = record.tried?.some(({ shortfall }) => shortfall.status === 'rejected') === true
       const digest = isRefused ? digestOf(request) : 0
       const presented = digest === 0 ? undefined : digest.toString(36)
-      const told = { record, request, address, parameters, answeredAt, presented, hash, watched: (one: Principal) => of(one)[0] }
+      // Whoever plays back a request that somebody made is not that somebody: it says nothing of how a credential is used.
+      const said = isRefused ? { ...record, caller: undefined } : record
+      const told = { record: said, request, address, parameters, answeredAt, presented, hash, watched: (one: Principal) => of(one)[0] }
       const { observation, credential } = observe(told)
       sink.note(observation, credential)
       await sink.flush()

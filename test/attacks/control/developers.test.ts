@@ -25,6 +25,7 @@ describe('invitations', () => {
       expect((await accounts.audit({ organisation: id })).items.map(({ action }) => action)).toContain('invitation.withdraw')
       expect((await accounts.acceptInvitation(good, { person: personOf('b'), display: 'bob' }, DEVELOPER)).status).toBe('written')
     },
+    20_000,
   )
 
   test('of one organisation open no other, and a member is given no other role by one', async () => {
