@@ -17,6 +17,9 @@ export interface BatchBook {
   takeDropped(): number
 }
 
+/** Of what was not refused so much is told in any flood of refusals: what is shared with others would look like the attacker's alone. */
+const LEAST_OTHERS = MAX_OBSERVATIONS / 10
+
 interface Count extends UsageCount {
   requests: number
   readonly latency: number[]
@@ -58,8 +61,10 @@ export function createBatchBook(random: () => number = Math.random): BatchBook {
       return refused.seen + others.seen >= MAX_OBSERVATIONS || counts.size * 2 >= MAX_COUNTS
     },
     cut() {
-      const rest = others.taken.slice(0, MAX_OBSERVATIONS - refused.taken.length)
-      const observations = [...refused.taken, ...rest].toSorted((one, other) => one.at - other.at)
+      const least = Math.min(others.taken.length, LEAST_OTHERS)
+      const first = refused.taken.slice(0, MAX_OBSERVATIONS - least)
+      const rest = others.taken.slice(0, MAX_OBSERVATIONS - first.length)
+      const observations = [...first, ...rest].toSorted((one, other) => one.at - other.at)
       const usage = [...counts.values()]
       counts = new Map()
       refused = createSample(random)

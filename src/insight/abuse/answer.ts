@@ -11,20 +11,27 @@ export const RECORD_ONLY: AbuseConfig = {
   allow: { networks: [], consumers: [], keys: [] },
 }
 
+/** A kind of client of which hardly anything is let in is nobody's but the attacker's. */
+const FOREIGN_PERCENT = 95
+
 export type AutomaticAnswer = 'record' | Exclude<RestrictionAnswer, 'close'>
 
 /**
  * What the gate does by itself about a finding. A kind of client whose TLS fingerprint is not known is only recorded: many others may
  * have the same User-Agent. `last`: the request that led to it.
  */
-export function answerOf({ kind, score }: Finding, last: Observation, { answers, allow }: AbuseConfig): AutomaticAnswer {
-  if (kind === 'fingerprint' && last.tls === undefined) return 'record'
+export function answerOf({ kind, score, reasons }: Finding, last: Observation, { answers, allow }: AbuseConfig): AutomaticAnswer {
+  if (kind === 'fingerprint' && (last.tls === undefined || isShared(reasons))) return 'record'
   if (isAllowed(kind, last, allow)) return 'record'
   if (score >= (answers.block ?? Number.POSITIVE_INFINITY)) return 'block'
   if (kind === 'credential' && score >= (answers.stepUp ?? Number.POSITIVE_INFINITY)) return 'step-up'
   if (score >= (answers.limit ?? Number.POSITIVE_INFINITY)) return 'limit'
   return score >= (answers.slow ?? Number.POSITIVE_INFINITY) ? 'slow' : 'record'
 }
+
+/** Whoever is refused by the thousand with a client that many have must not have them all stopped. */
+const isShared = (reasons: Finding['reasons']): boolean =>
+  reasons.some(({ evidence }) => Number(evidence['refusedPercent'] ?? 0) < FOREIGN_PERCENT)
 
 function isAllowed(kind: Finding['kind'], { address, consumer, credential }: Observation, allow: AbuseConfig['allow']): boolean {
   if (allow.networks.some((network) => isInNetwork(address, network))) return true
