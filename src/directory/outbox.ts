@@ -43,6 +43,8 @@ const BATCH = 100
 const MAX_FAILURES = 3
 
 const IS_EVENT = `call like '{"kind":"event"%'`
+const IS_APPEND = `call like '{"kind":"append"%'`
+const IS_CHANGE = `call like '{"kind":"change"%'`
 
 export function createOutbox(sql: SqlStorage, feed: () => FeedCalls, tellEvents: TellEvents): Outbox {
   let delivering: Promise<boolean> | undefined
@@ -60,24 +62,25 @@ export function createOutbox(sql: SqlStorage, feed: () => FeedCalls, tellEvents:
     return true
   }
 
-  async function run(): Promise<boolean> {
+  /** However many changes the feed does not take, what stops somebody waits behind none. */
+  const run = async (): Promise<boolean> => (await runAll(IS_APPEND)) && (await runAll(IS_CHANGE))
+
+  async function runAll(kind: typeof IS_APPEND | typeof IS_CHANGE): Promise<boolean> {
     const held = new Set<string>()
     let failures = 0
     let after = 0
     for (;;) {
       const rows = sql
         .exec<{ sequence: number; call: string }>(
-          `select sequence, call from outbox where sequence > ? and not ${IS_EVENT}
+          `select sequence, call from outbox where sequence > ? and ${kind}
            order by sequence limit ?`,
           after,
           BATCH,
         )
         .toArray()
-      if (rows.length === 0) return sql.exec(`select 1 from outbox where not ${IS_EVENT} limit 1`).toArray().length === 0
+      if (rows.length === 0) return sql.exec(`select 1 from outbox where ${kind} limit 1`).toArray().length === 0
       const calls = rows.map(({ sequence, call }) => ({ sequence, call: JSON.parse(call) as FeedCall }))
-      for (const { sequence, call } of calls.toSorted(
-        (one, other) => urgency(one.call) - urgency(other.call) || one.sequence - other.sequence,
-      )) {
+      for (const { sequence, call } of calls) {
         const target = targetOf(call)
         if (target !== undefined && held.has(target)) continue
         if (await tell(sequence, call)) continue
@@ -115,5 +118,4 @@ export function createOutbox(sql: SqlStorage, feed: () => FeedCalls, tellEvents:
   }
 }
 
-const urgency = (call: FeedCall): number => (call.kind === 'append' ? 0 : 1)
 const targetOf = (call: FeedCall): string | undefined => (call.kind === 'append' ? undefined : JSON.stringify(call.request.target))
