@@ -21,7 +21,7 @@ export function describeOperations(operations: readonly Operation[]): object {
   }
 }
 
-function describe({ id, method, path, summary, scope, query, body, answer, ifMatch }: Operation): object {
+function describe({ id, method, path, summary, scope, needs = [], query, body, answer, ifMatch }: Operation): object {
   const parameters = [
     ...[...path.matchAll(/:([a-zA-Z]+)/gu)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
     ...Object.entries(propertiesOf(query)).map(([name, schema]) => ({ name, in: 'query', schema })),
@@ -33,7 +33,7 @@ function describe({ id, method, path, summary, scope, query, body, answer, ifMat
   return {
     operationId: id,
     summary,
-    security: [{ adminKey: [scope] }],
+    security: [{ adminKey: [scope, ...needs] }],
     'x-portcullis-scope': scope,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body) } } } }),

@@ -41,6 +41,8 @@ async function world(scopes: readonly string[] = ['credits:write', 'credits:read
       revocations: createMemoryRevocations(),
       log: () => undefined,
       fetch: async () => new Response(null, { status: originStatus }),
+      // Usage is told of after a while: nobody waits for it here.
+      wait: async () => undefined,
     },
   )
   const admin = await issueKey(root, 'admin', { consumer: 'admin', scopes }, Date.now())
