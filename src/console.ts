@@ -1,4 +1,5 @@
 import type { Bindings } from './bindings.ts'
+import type { Redeem } from './control/bootstrap.ts'
 import { consumerMeters } from './control/consumer-meters.ts'
 import { createConsole, type Console } from './control/console/console.ts'
 import type { Operation } from './control/operation.ts'
@@ -32,13 +33,15 @@ interface Given {
   readonly accounts: Accounts
   readonly operators: Operators
   readonly operations: readonly Operation[]
+  readonly redeem: Redeem
   readonly now: () => number
   readonly log: (line: string) => void
 }
 
 /** The console of one gate, over its objects. */
 export function consoleOf(given: Given): Console {
-  const { environment, bindings, linked, directory, revocations, replay, keySets, accounts, operators, operations, now, log } = given
+  const { environment, bindings, linked, directory, revocations, replay, keySets, accounts, operators, operations, redeem, now, log } =
+    given
   const { policy, rootSecret, gatewayName } = environment
   const feed = () => bindings.REVOCATIONS.getByName(FEED_NAME)
   const meters = createMeterCalls(bindings.LEDGER)
@@ -59,6 +62,7 @@ export function consoleOf(given: Given): Console {
     },
     ...(policy.identityProviders.length === 0 ? {} : { people: createPeople(bindings.PEOPLE) }),
     operators,
+    redeem,
     perform: createOwnCalls({ operations, accounts, now, log }),
     forms: createForms(rootSecret, replay),
     now,

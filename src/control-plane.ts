@@ -1,7 +1,7 @@
 import type { Bindings } from './bindings.ts'
 import { consoleOf } from './console.ts'
 import { overAdminLimit } from './control/admin-limits.ts'
-import { createBootstrap } from './control/bootstrap.ts'
+import { createBootstrap, createRedeem, type Redeem } from './control/bootstrap.ts'
 import type { Operation } from './control/operation.ts'
 import { createOperationRouter } from './control/operation-router.ts'
 import { createOperators, type Operators } from './control/operators.ts'
@@ -79,14 +79,15 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   const accounts = accountsOf(parts)
   const operators = operatorsOf(parts, accounts)
   const operations: readonly Operation[] = [...ownOperations(parts, accounts, () => operations), ...directoryOperations(parts, accounts)]
+  const redeem = createRedeem({ rootSecret: parts.environment.rootSecret, replay: parts.replay, accounts, now: parts.now })
   const routes: readonly (readonly [path: RegExp, handle: Handle])[] = [
-    [below('admin/v1/bootstrap'), firstOwner(parts, accounts)],
+    [below('admin/v1/bootstrap'), firstOwner(parts, redeem)],
     [below('admin/v1'), adminApi(parts, accounts, operators, operations)],
     ...(parts.environment.policy.control === undefined
       ? []
       : [
           [below('assets'), async (request: Request) => assetResponse(request)] as const,
-          [below('console'), shielded(parts, consoleOf({ ...parts, accounts, operators, operations }).handle)] as const,
+          [below('console'), shielded(parts, consoleOf({ ...parts, accounts, operators, operations, redeem }).handle)] as const,
         ]),
     ...portalRoutes(parts, accounts),
     [below('usage'), shielded(parts, ownUsage(parts))],
@@ -167,10 +168,9 @@ function adminApi(
   })
 }
 
-function firstOwner({ gateway, linked, environment, replay, limiter, now, log }: ControlPlaneParts, accounts: Accounts): Handle {
-  const { policy, rootSecret } = environment
-  const security = linked.requirementsOf(policy.control?.security ?? [])
-  return createBootstrap({ gateway, security, rootSecret, replay, accounts, limiter, now, log })
+function firstOwner({ gateway, linked, environment, limiter, now, log }: ControlPlaneParts, redeem: Redeem): Handle {
+  const security = linked.requirementsOf(environment.policy.control?.security ?? [])
+  return createBootstrap({ gateway, security, redeem, limiter, now, log })
 }
 
 /** Developers and what they hold, operators, and the audit log. */

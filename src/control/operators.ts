@@ -17,10 +17,10 @@ export interface Operator {
   readonly content: Extract<Identified, { caller: object }>['content']
 }
 export interface Operators {
-  /** `scope`: what they must be allowed. The response refuses: 401 who it is not, 403 who may not, 503 what cannot be known. */
+  /** `scope`: what they must be allowed; `undefined`: nothing in particular. The response refuses: 401 who it is not, 403 who may not, 503 what cannot be known. */
   identify(
     request: Request,
-    scope: AdminScope,
+    scope: AdminScope | undefined,
     lifetime: Pick<ExecutionContext, 'waitUntil'>,
   ): Promise<Operator | { readonly response: Response }>
 }
@@ -39,13 +39,13 @@ export interface OperatorsParts {
 export function createOperators({ gateway, adminKey, security, roleOf }: OperatorsParts): Operators {
   return {
     async identify(request, scope, lifetime) {
-      const byKey = [{ authenticator: adminKey, scopes: [scope], consumerOptional: true }]
+      const byKey = [{ authenticator: adminKey, scopes: scope === undefined ? [] : [scope], consumerOptional: true }]
       const identified = await gateway.identify(request, [byKey, ...security], lifetime)
       if ('response' in identified) return identified
       const { caller, alternative, requestId, content } = identified
       const { principals } = caller
       const [principal] = principals
-      if (principal === undefined) return { response: problemResponse(lackingScope(scope)) }
+      if (principal === undefined) throw new Error('somebody operates this gate who is nobody')
       if (alternative === 0) {
         const scopes = new Set(ADMIN_SCOPES.filter((one) => principal.scopes.has(one)))
         const actor = { kind: 'operator', id: principal.credentialId, display: principal.subject, requestId } as const
@@ -53,7 +53,7 @@ export function createOperators({ gateway, adminKey, security, roleOf }: Operato
       }
       const person = await personName(principal.issuer, principal.subject)
       const scopes = adminScopesOf(principals.flatMap((one) => [...one.scopes]))
-      if (!scopes.has(scope)) {
+      if (scope === undefined || !scopes.has(scope)) {
         try {
           const role = await roleOf(person)
           for (const one of role === undefined ? [] : scopesOfRole(role)) scopes.add(one)
@@ -61,7 +61,7 @@ export function createOperators({ gateway, adminKey, security, roleOf }: Operato
           return { response: problemResponse({ ...UNAVAILABLE, requestId }) }
         }
       }
-      if (!scopes.has(scope)) return { response: problemResponse(lackingScope(scope)) }
+      if (scope !== undefined && !scopes.has(scope)) return { response: problemResponse(lackingScope(scope)) }
       return { actor: { kind: 'operator', id: person, display: displayOf(principal), requestId }, scopes, principals, content }
     },
   }

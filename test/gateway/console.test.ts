@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { createBootstrapToken } from '../../src/credentials/bootstrap-token.ts'
 import { scopesOfRole } from '../../src/control/roles.ts'
 import { OPERATOR_ROLES } from '../../src/directory/accounts.ts'
 import { ADMIN_SCOPES } from '../../src/control/operation.ts'
 import { controlPolicy, createControlGate } from '../support/control.ts'
 import { HOST } from '../support/session-gate.ts'
+import { ROOT } from '../support/sessions.ts'
 
 const CONSOLE = '/.portcullis/console'
 const gate = createControlGate()
@@ -236,6 +238,45 @@ describe('forms of the console', () => {
     expect(text).toContain('End every session')
     expect((await post(cookie, '/people', { issuer: 'https://login.example.net', subject, token })).status).toBe(303)
     expect((await createControlGate().fetch('/v1/orders', { headers: { cookie: victim } })).status).toBe(401)
+  })
+})
+
+describe('the first owner', () => {
+  const stranger = async (): Promise<string> => gate.signIn({ subject: crypto.randomUUID(), scopes: ['read'] })
+
+  test('gives the token once, and sees the console; nobody else does by it', async () => {
+    const [cookie, other] = [await stranger(), await stranger()]
+    const { token: bootstrap } = await createBootstrapToken(ROOT, Date.now())
+    const { token } = await get(cookie, '/welcome')
+    const done = await post(cookie, '/welcome', { token, bootstrap: ` ${bootstrap} ` })
+    expect([done.status, done.headers.get('location')]).toEqual([303, `${CONSOLE}?done=welcome`])
+    expect((await get(cookie, '/operators')).response.status).toBe(200)
+    const again = await post(other, '/welcome', { token: (await get(other, '/welcome')).token, bootstrap })
+    expect([again.status, (await again.text()).includes(bootstrap)]).toEqual([422, false])
+    expect((await get(other)).response.status).toBe(403)
+  })
+
+  test('is a person: an admin key does not become one, and uses nothing up', async () => {
+    const authorization = `Bearer ${await gate.keyOf(['status:read'])}`
+    const { token: bootstrap } = await createBootstrapToken(ROOT, Date.now())
+    const { token } = await pageOf(await gate.fetch(`${CONSOLE}/welcome`, { headers: { authorization } }))
+    const body = new URLSearchParams({ token, bootstrap })
+    const answer = await gate.fetch(`${CONSOLE}/welcome`, { method: 'POST', headers: { authorization, origin: HOST }, body })
+    expect([answer.status, await answer.text()]).toEqual([422, expect.stringContaining('sign in as a person')])
+    const cookie = await stranger()
+    expect((await post(cookie, '/welcome', { token: (await get(cookie, '/welcome')).token, bootstrap })).status).toBe(303)
+  })
+
+  test('by a form of another site, or none, nothing is used up', async () => {
+    const cookie = await stranger()
+    const { token: bootstrap } = await createBootstrapToken(ROOT, Date.now())
+    const { token } = await get(cookie, '/welcome')
+    for (const [fields, headers] of [
+      [{ token, bootstrap }, { origin: 'https://evil.example' }],
+      [{ token: '', bootstrap }, { origin: HOST }],
+    ] as const)
+      expect((await post(cookie, '/welcome', fields, headers)).status).toBe(403)
+    expect((await post(cookie, '/welcome', { token, bootstrap })).status).toBe(303)
   })
 })
 

@@ -14,12 +14,14 @@ import { overviewPage } from './overview.tsx'
 import { peoplePage, signOutPerson } from './people.tsx'
 import { policyPage } from './policy.tsx'
 import { FORBIDDEN, UNKNOWN } from './submit.tsx'
+import { becomeOwner, welcomePage } from './welcome.tsx'
 import { switchesPage, switchPage } from './switches.tsx'
 
 type Lifetime = Pick<ExecutionContext, 'waitUntil'>
 /** One page: who may see it stands beside what it shows. A form asks for the scope of its operation as well. */
 interface ConsolePage extends SiteRoute<Context> {
-  readonly scope: AdminScope
+  /** `undefined`: whoever the policy lets in, though they have no role yet. */
+  readonly scope: AdminScope | undefined
 }
 
 const PAGES: readonly ConsolePage[] = [
@@ -41,6 +43,7 @@ const PAGES: readonly ConsolePage[] = [
   { path: '/policy', scope: 'status:read', get: policyPage },
   { path: '/health', scope: 'status:read', get: healthPage },
   { path: '/audit', scope: 'audit:read', get: auditPage },
+  { path: '/welcome', scope: undefined, get: (context) => welcomePage(context), post: becomeOwner },
   { path: '/operators', scope: 'audit:read', get: async (context) => operatorsPage(context) },
   { path: '/operators/:person', scope: 'operators:write', get: () => seeOther(`${CONSOLE}/operators`), post: changeOperator },
 ]
@@ -59,7 +62,7 @@ export function createConsole(parts: ConsoleParts): Console {
           home: { href: CONSOLE, title: 'Overview' },
           routes: PAGES,
           forms: parts.forms,
-          identify: async (asked, page) => parts.operators.identify(asked, page?.scope ?? 'status:read', lifetime),
+          identify: async (asked, page) => parts.operators.identify(asked, page === undefined ? 'status:read' : page.scope, lifetime),
           sessionOf: ({ principals }) => principals.map(({ credentialId }) => credentialId).join(' '),
           contextOf: (operator, asked) => ({ ...asked, parts, operator }),
           frame: (path, operator) => frameOf(parts, path, operator?.actor.display),

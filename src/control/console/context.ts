@@ -6,6 +6,7 @@ import type { Policy } from '../../policy/policy.ts'
 import type { FeedStatus } from '../../revocation/feed.ts'
 import type { KeySetReport } from '../../schemes/jwt/key-set-report.ts'
 import type { People } from '../../sessions/people.ts'
+import type { Redeem } from '../bootstrap.ts'
 import type { AdminScope, Answer } from '../operation.ts'
 import type { Operator, Operators } from '../operators.ts'
 import type { OwnCall } from '../run-operation.ts'
@@ -36,6 +37,8 @@ export interface ConsoleParts {
   readonly operators: Operators
   /** An operation of the admin API, with its checks and its line in the audit log. */
   readonly perform: (id: string, asked: OwnCall, operator: Operator, request: Request) => Promise<Answer>
+  /** A token of `portcullis operators bootstrap`. */
+  readonly redeem: Redeem
   readonly forms: Forms
   readonly now: () => number
   readonly log: (line: string) => void

@@ -33,7 +33,8 @@ function errorsOf({ problem }: Extract<Answer, { status: 'refused' }>): readonly
   return [{ text: `${problem.title}.${problem.detail === undefined ? '' : ` ${problem.detail}`}` }]
 }
 
-export const FORBIDDEN = 'An owner of this gate can give you another role (docs/console.md).'
+export const FORBIDDEN =
+  'An owner of this gate can give you another role. Who has a token of "portcullis operators bootstrap" gives it at /.portcullis/console/welcome.'
 export const UNKNOWN = 'It may be gone, or the address is not whole.'
 export const notFound = (context: Context): Response => plain(context, 404, 'There is no such page', UNKNOWN)
 
