@@ -93,7 +93,8 @@ export function blocksOperations(parts: BlocksParts): readonly Operation[] {
       audit: ({ params }) => ({ target: { type: 'block', id: params['id'] ?? '' }, detail: {} }),
       async run(call) {
         const known = (await restrictionsOf(parts, call.now)).find(({ id: one, kind }) => one === call.params['id'] && !isSwitch(kind))
-        if (known === undefined) return { status: 'refused', problem: { status: 404, code: 'record-unknown', title: 'No such restriction' } }
+        if (known === undefined)
+          return { status: 'refused', problem: { status: 404, code: 'record-unknown', title: 'No such restriction' } }
         const inForce = await setRestriction(parts, call, restrictedName(known.kind, known.subject), null)
         await tell(parts, call, 'block.lifted', { kind: known.kind, subject: known.subject })
         return { status: 'done', code: 200, value: inForce }

@@ -15,7 +15,10 @@ const switchSchema = v.strictObject({
   seconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_SECONDS))),
   reason: v.optional(v.pipe(v.string(), v.maxLength(200), v.regex(/^\P{Cc}*$/u, 'no control characters'), withoutKey), 'closed by hand'),
 })
-const UNKNOWN = { status: 'refused', problem: { status: 404, code: 'record-unknown', title: 'No such route, and not "everything"' } } as const
+const UNKNOWN = {
+  status: 'refused',
+  problem: { status: 404, code: 'record-unknown', title: 'No such route, and not "everything"' },
+} as const
 
 const EVERYTHING = restrictedName('everything', '')
 /** `everything`, or `route:` with the route's id, in base64url where that could not stand in a path. */
