@@ -1,4 +1,6 @@
 import { createDetector } from '../../src/insight/abuse/detector.ts'
+import { addressKey } from '../../src/http/address.ts'
+import { clientName } from '../../src/revocation/restrictions.ts'
 import type { Finding, TrafficEvent } from '../../src/insight/abuse/traffic.ts'
 import type { Label } from './scenario.ts'
 
@@ -34,15 +36,27 @@ export function createJudge(labels: readonly Label[]): { observe(event: TrafficE
   let requests = 0
   let milliseconds = 0
 
-  const judge = (finding: Finding): void => {
+  /** Labels of the subject itself, or else of whoever made the request that led to it. */
+  const labelsOf = ({ kind, subject, at }: Finding, { address, credential, tls, userAgent }: TrafficEvent): readonly Label[] => {
+    const under = (name: string): Label[] =>
+      (bySubject.get(name) ?? []).flatMap(({ label }) => (at >= label.from && at <= label.to + AFTER_MS ? [label] : []))
+    const own = under(`${kind}:${subject}`)
+    if (own.length > 0) return own
+    return [
+      ...under(`address:${addressKey(address) ?? address}`),
+      ...(credential === undefined ? [] : under(`credential:${credential}`)),
+      ...under(`fingerprint:${clientName(tls, userAgent)}`),
+    ]
+  }
+  const judge = (finding: Finding, event: TrafficEvent): void => {
     if (finding.score < 1) return
     const name = `${finding.kind}:${finding.subject}`
     if (finding.at < (blockedUntil.get(name) ?? 0)) return
     blockedUntil.set(name, finding.at + BLOCK_MS)
-    const mine = (bySubject.get(name) ?? []).filter(({ label }) => finding.at >= label.from && finding.at <= label.to + AFTER_MS)
+    const mine = labelsOf(finding, event)
     if (mine.length === 0) wrong.push(finding)
     else right += 1
-    for (const { label } of mine) if (!found.has(label)) found.set(label, (finding.at - label.from) / 1000)
+    for (const label of mine) if (!found.has(label)) found.set(label, (finding.at - label.from) / 1000)
   }
 
   return {
@@ -51,7 +65,7 @@ export function createJudge(labels: readonly Label[]): { observe(event: TrafficE
       const started = performance.now()
       const findings = detector.observe(event)
       milliseconds += performance.now() - started
-      for (const finding of findings) judge(finding)
+      for (const finding of findings) judge(finding, event)
     },
     report() {
       const seconds = [...found.values()].toSorted((one, other) => one - other)

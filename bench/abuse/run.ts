@@ -1,5 +1,4 @@
-import { createReadStream, createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { createWriteStream, existsSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { TrafficEvent } from '../../src/insight/abuse/traffic.ts'
 import { attackTraffic } from './attacks.ts'
@@ -7,6 +6,7 @@ import { honestTraffic } from './honest.ts'
 import { createJudge } from './judge.ts'
 import { otherTraffic, STYLES } from './others.ts'
 import { mergeActors, type Label } from './scenario.ts'
+import { readLabels, readTraffic } from './traffic-file.ts'
 
 const { values } = parseArgs({
   options: {
@@ -27,17 +27,12 @@ interface Given {
   readonly labels: readonly Label[]
 }
 
-async function* eventsOf(path: string): AsyncGenerator<TrafficEvent> {
-  for await (const line of createInterface(createReadStream(path))) if (line !== '') yield JSON.parse(line) as TrafficEvent
-}
-
-function given(): Given {
+async function given(): Promise<Given> {
   if (values.traffic !== undefined) {
     const beside = values.labels ?? labelsBeside(values.traffic)
     // An anomaly's evidence has none: all that is found is told with --verbose.
-    const text = values.labels === undefined && !existsSync(beside) ? '' : readFileSync(beside, 'utf8')
-    const labels = text.split('\n').filter((line) => line !== '')
-    return { events: eventsOf(values.traffic), labels: labels.map((line) => JSON.parse(line) as Label) }
+    const labels = values.labels === undefined && !existsSync(beside) ? [] : readLabels(beside)
+    return { events: await readTraffic(values.traffic), labels }
   }
   const seed = Number(values.seed)
   const style = STYLES.find((one) => one === values.style)
@@ -51,12 +46,17 @@ function given(): Given {
   return { events: mergeActors([...honest.actors, ...attacks.actors]), labels: attacks.labels }
 }
 
-const { events, labels } = given()
+const { events, labels } = await given().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(2)
+})
 if (values.write === undefined) {
   const judge = createJudge(labels)
   for await (const event of events) judge.observe(event)
   const report = judge.report()
-  if (values.json === true) process.stdout.write(`${JSON.stringify({ seed: Number(values.seed), ...report.summary }, undefined, 2)}\n`)
+  const { precision, recall, detectSeconds, falseBlocksPerMillion } = report.summary
+  if (values.json === true)
+    process.stdout.write(`${JSON.stringify({ precision, recall, detectSeconds, falseBlocksPerMillion }, undefined, 2)}\n`)
   else process.stdout.write(report.text(values.verbose === true))
 } else {
   const file = createWriteStream(values.write)

@@ -5,6 +5,8 @@ import type { Reason, TrafficEvent } from './traffic.ts'
 const STUFFED = 12
 /** Refusals of whatever it was, fading by half in five minutes: no program with an old key is so stubborn. */
 const FLOODED = 500
+/** The same, fading by half in half a minute: three a second. */
+const FLOODED_NOW = { refusals: 70, halfLifeMs: 30_000 } as const
 /** Unknown paths of one address, fading by half in two minutes. */
 const SCANNED = 20
 const WINDOW_MS = 300_000
@@ -26,6 +28,7 @@ export function createAddressWatch(): AddressWatch {
   const addresses = createKept(MAX_ADDRESSES, () => ({
     refused: createRecentSet(WINDOW_MS, 64),
     refusals: createFading(WINDOW_MS),
+    refusalsNow: createFading(FLOODED_NOW.halfLifeMs),
     scanned: createFading(HALF_LIFE_MS),
     served: createFading(WINDOW_MS),
   }))
@@ -37,11 +40,12 @@ export function createAddressWatch(): AddressWatch {
   }))
   return {
     address(event, address) {
-      const { refused, refusals, scanned, served } = addresses.of(address)
+      const { refused, refusals, refusalsNow, scanned, served } = addresses.of(address)
       const { at } = event
       if (event.presented !== undefined) {
         refused.add(event.presented, at)
         refusals.add(1, at)
+        refusalsNow.add(1, at)
       } else if (event.route === undefined && event.status === 404) scanned.add(1, at)
       else {
         if (event.status < 400) served.add(1, at)
@@ -57,12 +61,12 @@ export function createAddressWatch(): AddressWatch {
           points: (distinct / STUFFED) * Math.min(1, 1.5 * share),
           evidence: { distinctRefused: distinct, minutes: 5, refusedPercent: Math.round(100 * share) },
         })
-      const flood = refusals.at(at)
-      if (flood >= FLOODED * 0.4 && share > 0.5)
+      const flood = Math.max(refusals.at(at) / FLOODED, refusalsNow.at(at) / FLOODED_NOW.refusals)
+      if (flood >= 0.7 && share > 0.5)
         reasons.push({
           code: 'refusal-flood',
-          points: flood / FLOODED,
-          evidence: { refused: Math.round(flood), minutes: 5, refusedPercent: Math.round(100 * share) },
+          points: flood,
+          evidence: { refused: Math.round(refusals.at(at)), minutes: 5, refusedPercent: Math.round(100 * share) },
         })
       const unknown = scanned.at(at)
       if (unknown >= 8 && unknown > served.at(at))

@@ -8,8 +8,8 @@ import { createUseWatch, type EncodedUse } from './use-watch.ts'
 
 /** A credential is learnt for this long, and for so many requests, before what is new about its use is unusual. */
 const LEARNING = { requests: 100, milliseconds: 1_800_000 } as const
-/** For this long what it does much of may be its first such day. */
-const YOUNG_MS = 3 * 3_600_000
+/** For this long what it does much of may be its first such day, but that it has shown by so many requests how much is usual. */
+const YOUNG = { milliseconds: 3 * 3_600_000, requests: 600 } as const
 const MAX_CREDENTIALS = 6000
 /** The same is not said again for this long, unless it got worse by a step. */
 const QUIET_MS = 300_000
@@ -60,7 +60,8 @@ const makeWatched = (known?: KnownCredential): Watched => ({
 })
 function stageOf({ requests, firstAt }: Pick<Watched, 'requests' | 'firstAt'>, at: number): Stage {
   if (requests <= LEARNING.requests || at - firstAt < LEARNING.milliseconds) return 'new'
-  return at - firstAt < YOUNG_MS ? 'young' : 'known'
+  if (at - firstAt >= YOUNG.milliseconds) return 'known'
+  return requests <= YOUNG.requests ? 'young' : 'shown'
 }
 
 const saidOf = (credential: string): string => `credential ${credential}`

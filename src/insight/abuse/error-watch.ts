@@ -40,7 +40,7 @@ export function createErrorWatch(known?: EncodedErrors): Watch<EncodedErrors> & 
       if (!isFailed || status === 400) return undefined
       refusedObjects.add(`${route} ${objectId}`, at)
       const distinct = refusedObjects.sizeAt(at)
-      const isOdd = isLearning ? isWrongForAnybody(distinct, share) : isWrongForIt(distinct, share, usual, all.at(at))
+      const isOdd = isLearning ? isWrongForAnybody(distinct, share, status) : isWrongForIt(distinct, share, usual, all.at(at))
       if (!isOdd) return undefined
       return {
         code: 'error-shift',
@@ -52,7 +52,8 @@ export function createErrorWatch(known?: EncodedErrors): Watch<EncodedErrors> & 
 }
 
 /** Whoever does hardly anything else does wrong from the start. */
-const isWrongForAnybody = (distinct: number, share: number): boolean => distinct >= REFUSED_OBJECTS / 2 && share >= 0.7
+const isWrongForAnybody = (distinct: number, share: number, status: number): boolean =>
+  distinct >= REFUSED_OBJECTS / 2 && share >= (status === 403 ? 0.45 : 0.7)
 const isWrongForIt = (distinct: number, share: number, usual: number, count: number): boolean =>
   distinct >= 8 && share >= 0.3 && isSurprising(share, usual, count)
 const isSurprising = (share: number, usual: number, count: number): boolean =>

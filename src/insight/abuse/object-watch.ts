@@ -5,6 +5,8 @@ import type { Watch } from './use-watch.ts'
 const HALF_LIFE_MS = 120_000
 /** Neighbouring objects, fading by half in two minutes, that no page of a list explains; more where more is usual. */
 const NEIGHBOURS = { atLeast: 20, timesUsual: 3 } as const
+/** Part of what is read that is neighbours, from which on it reads in rows. */
+const READING = 0.25
 /** Ids at most so far apart are neighbours. */
 const APART = 3
 /** Ids remembered of a route, and routes. */
@@ -41,6 +43,8 @@ export function createObjectWatch(failedShare: (now: number) => number, known?: 
   const fresh = createFading(SWEEP.halfLifeMs, known?.fresh)
   const justNow = createFading(SWEEP.nowHalfLifeMs, known?.justNow)
   const mostFresh = createMost(known?.mostFresh)
+  const mayBeFirst = (stage: Stage, at: number): boolean =>
+    stage === 'new' || stage === 'young' || (stage === 'shown' && rows.isReading(at))
   return {
     encode: () => ({
       ...rows.encode(),
@@ -57,20 +61,24 @@ export function createObjectWatch(failedShare: (now: number) => number, known?: 
       fresh.add(1, at)
       justNow.add(1, at)
       const [seen, usual] = [fresh.at(at), mostFresh.at(at)]
-      mostFresh.note(seen, at, stage !== 'known')
+      const isFirst = mayBeFirst(stage, at)
+      mostFresh.note(seen, at, isFirst)
       // What is over fades slowly, and is not said again.
       const goesOn = justNow.at(at) > seen * SWEEP.goesOn
       if (stage === 'new' || !goesOn || seen < SWEEP.atLeast / 2 || seen < 2 * usual) return row
       const points = seen / Math.max(SWEEP.atLeast, SWEEP.timesUsual * usual)
       const sweep: Reason = {
         code: 'object-sweep',
-        points: Math.min(stage === 'young' ? YOUNG_POINTS : 1.2, points),
+        points: Math.min(isFirst ? YOUNG_POINTS : 1.2, points),
         evidence: { objects: Math.round(seen), minutes: 5, usual: Math.round(usual) },
       }
       return row !== undefined && row.points >= sweep.points ? row : sweep
     },
   }
 }
+
+/** What may be its first such job does not block. */
+const mostOf = (stage: Stage, points: number): number => (stage === 'known' ? points : Math.min(YOUNG_POINTS, points))
 
 function createRows(failedShare: (now: number) => number, known: EncodedObjects | undefined) {
   const recentIds = createKept<number[]>(MAX_ROUTES, () => [])
@@ -80,7 +88,10 @@ function createRows(failedShare: (now: number) => number, known: EncodedObjects 
   const missed = createFading(HALF_LIFE_MS, known?.missed)
   const neighboursNow = createFading(SWEEP.nowHalfLifeMs, known?.neighboursNow)
   const most = createMost(known?.most)
+  const shareOf = (at: number): number => neighbours.at(at) / Math.max(1, numbered.at(at))
   return {
+    /** Whether much of what it reads now is in rows. */
+    isReading: (at: number): boolean => shareOf(at) >= READING,
     encode: () => ({
       recentIds: recentIds.entries(),
       neighbours: neighbours.encode(),
@@ -106,13 +117,13 @@ function createRows(failedShare: (now: number) => number, known: EncodedObjects 
       const isBlind = misses >= 2 && refused > 0.2
       const [seen, usual] = [neighbours.at(at), most.at(at)]
       most.note(seen, at, stage !== 'known' && !isBlind)
-      const share = seen / Math.max(1, numbered.at(at))
+      const share = shareOf(at)
       const goesOn = neighboursNow.at(at) > seen * SWEEP.goesOn
-      if ((stage === 'new' && !isBlind) || !goesOn || seen < NEIGHBOURS.atLeast / 2 || share < 0.25) return undefined
+      if ((stage === 'new' && !isBlind) || !goesOn || seen < NEIGHBOURS.atLeast / 2 || share < READING) return undefined
       const points = (seen / Math.max(NEIGHBOURS.atLeast, NEIGHBOURS.timesUsual * usual)) * Math.min(1, 0.5 + share) * (1 + refused)
       return {
         code: 'object-enumeration',
-        points: stage === 'young' && !isBlind ? Math.min(YOUNG_POINTS, points) : points,
+        points: isBlind ? points : mostOf(stage, points),
         evidence: { neighbours: Math.round(seen), minutes: 2, usual: Math.round(usual), route, refusedPercent: Math.round(100 * refused) },
       }
     },

@@ -30,9 +30,10 @@ export interface TrafficEvent {
 
 /**
  * How well a credential is known. `new`: everything is new still, and only what is wrong whoever does it is said. `young`: what it
- * does much of may be its first such day, so that this alone blocks nothing.
+ * does much of may be its first such day, so that this alone blocks nothing. `shown`: by so many requests it has shown how much is usual,
+ * but reading in rows may still be its first such job.
  */
-export type Stage = 'new' | 'young' | 'known'
+export type Stage = 'new' | 'young' | 'shown' | 'known'
 /** Most points of what may be a first such day. */
 export const YOUNG_POINTS = 0.9
 

@@ -31,7 +31,7 @@ export function createUseWatch(known?: EncodedUse): {
   return {
     judge(event, stage) {
       const reasons = watches.map((watch) => watch.judge(event, stage)).filter((reason) => reason !== undefined)
-      return stage === 'young' ? strongestOfMuch(reasons) : reasons
+      return stage === 'young' || stage === 'shown' ? strongestOfMuch(reasons) : reasons
     },
     encode: () => ({ errors: errors.encode(), rate: rate.encode(), routes: routes.encode(), objects: objects.encode() }),
   }

@@ -58,6 +58,19 @@ describe('an address', () => {
     expect(found?.score).toBeGreaterThanOrEqual(1)
   })
 
+  test('after an eviction eleven more do not block it, twelve do: that much evidence is lost at most', () => {
+    play(createDetector(), NOW, 11, 2000, refused)
+    const anew = createDetector()
+    const again = (index: number): Omit<TrafficEvent, 'at'> => refused(index + 11)
+    expect(play(anew, NOW + 22_000, 11, 2000, again)?.score).toBeLessThan(1)
+    expect(play(anew, NOW + 44_000, 1, 2000, () => refused(22))?.score).toBeGreaterThanOrEqual(1)
+  })
+
+  test('one credential three times a second is blocked within a minute, once a second in thirty seconds is not', () => {
+    expect(play(createDetector(), NOW, 150, 333, () => refused(0))?.score).toBeGreaterThanOrEqual(1)
+    expect(play(createDetector(), NOW, 30, 1000, () => refused(0))).toBeUndefined()
+  })
+
   test('one credential refused again and again is a mistake, and never blocked while it comes once a second', () => {
     expect(play(createDetector(), NOW, 720, 5000, () => refused(0))).toBeUndefined()
     expect(play(createDetector(), NOW, 3600, 1000, () => refused(0))?.score).toBeLessThan(1)
