@@ -10,7 +10,7 @@ export interface PageExample {
 }
 
 /** Where to begin, for developers and for operators; then what else there is to see. */
-export function pageExamples(gatePort: number, { organisation, apps }: Seeded): readonly PageExample[] {
+export function pageExamples(gatePort: number, { apps }: Seeded): readonly PageExample[] {
   const page = (name: string, path: string, who = 'demo'): PageExample => ({
     name,
     url: `${browserUrl(gatePort)}/.portcullis/${path}`,
@@ -19,7 +19,7 @@ export function pageExamples(gatePort: number, { organisation, apps }: Seeded): 
   })
   return [
     page('developer portal', 'portal'),
-    page('an app with its keys and usage', `portal/organisations/${organisation}/apps/${apps.dashboard.id}`),
+    page('an app with its keys and usage', `portal/apps/${apps.dashboard.id}`),
     page('how to call the API', 'portal/reference'),
     page('operators’ console', 'console'),
     page('what looks like abuse', 'console/anomalies'),

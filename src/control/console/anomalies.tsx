@@ -116,8 +116,8 @@ export async function anomalyPage(context: Context, errors: readonly FieldError[
             points.toFixed(2),
             <bdi>
               {Object.entries(evidence)
-                .map(([name, value]) => `${name}: ${value}`)
-                .join(', ')}
+                .map(([name, value]) => `${inWords(name)} ${value}`)
+                .join(' · ')}
             </bdi>,
           ])}
         />
@@ -132,6 +132,9 @@ export async function anomalyPage(context: Context, errors: readonly FieldError[
     ),
   })
 }
+
+/** `distinctRefused`: distinct refused. */
+const inWords = (name: string): string => name.replaceAll(/[A-Z]/gu, (letter) => ` ${letter.toLowerCase()}`)
 
 function About({ anomaly }: { readonly anomaly: Anomaly }) {
   return (

@@ -3,7 +3,7 @@ import { seeOther } from '../pages/layout.tsx'
 import { Empty, Notice, numberText, Table } from '../pages/parts.tsx'
 import { Button } from '../pages/fields.tsx'
 import { type Context, pathTo, render } from './context.ts'
-import { ConsumerName, RangeLinks } from './parts.tsx'
+import { appNames, ConsumerName, RangeLinks } from './parts.tsx'
 import { latencyText, rangeOf, shareText, spanOf } from './traffic.ts'
 
 /** Of consumers, as policy and directory name them. */
@@ -17,6 +17,10 @@ export async function consumersPage(context: Context): Promise<Response> {
   const range = rangeOf(url)
   const { from, to, step } = spanOf(range, now)
   const { groups } = await parts.insight.usage({ from, to, step, by: ['consumer'] })
+  const names = await appNames(
+    parts.accounts,
+    groups.map(({ key }) => key['consumer']),
+  )
   return render(context, {
     title: 'Consumers',
     beside: <RangeLinks path={url.pathname} chosen={range} />,
@@ -46,7 +50,7 @@ export async function consumersPage(context: Context): Promise<Response> {
               { title: 'Not in order', isNumber: true },
               { title: '95 % within', isNumber: true },
             ]}
-            rows={groups.map(rowOf)}
+            rows={groups.map((group) => rowOf(group, names))}
           />
         )}
       </>
@@ -54,8 +58,8 @@ export async function consumersPage(context: Context): Promise<Response> {
   })
 }
 
-const rowOf = ({ key, requests, errors, latency }: UsageGroup) => [
-  key['consumer'] === 'other' ? 'All others' : <ConsumerName name={key['consumer'] ?? ''} />,
+const rowOf = ({ key: { consumer = '' }, requests, errors, latency }: UsageGroup, names: ReadonlyMap<string, string>) => [
+  consumer === 'other' ? 'All others' : <ConsumerName name={consumer} title={names.get(consumer)} />,
   numberText(requests),
   shareText(errors, requests),
   latencyText(latency, 0.95),

@@ -1,7 +1,7 @@
 import { Button, Field } from '../pages/fields.tsx'
 import { Empty } from '../pages/parts.tsx'
 import { type Context, render } from './context.ts'
-import { Observations } from './parts.tsx'
+import { appNames, Observations } from './parts.tsx'
 
 const SHOWN = 100
 /** The browser itself asks again after this long, where somebody follows; no script is needed for it. */
@@ -19,6 +19,10 @@ export async function decisionsPage(context: Context): Promise<Response> {
     ...(consumer === '' ? {} : { consumer }),
   })
   const shown = entries.map(({ observation }) => observation).toReversed()
+  const names = await appNames(
+    parts.accounts,
+    shown.map((observation) => observation.consumer),
+  )
   return render(context, {
     title: 'Decisions',
     beside: (
@@ -51,7 +55,7 @@ export async function decisionsPage(context: Context): Promise<Response> {
             <p>Decisions show here as soon as requests come in.</p>
           </Empty>
         ) : (
-          <Observations caption="Newest decisions" observations={shown} />
+          <Observations caption="Newest decisions" observations={shown} names={names} />
         )}
       </>
     ),

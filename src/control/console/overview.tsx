@@ -3,7 +3,7 @@ import type { Usage } from '../../insight/insight.ts'
 import { BarChart, LineChart, Meter } from '../pages/charts.tsx'
 import { Empty, numberText } from '../pages/parts.tsx'
 import { type ConsoleParts, type Context, pathTo, render } from './context.ts'
-import { ConsumerName, RangeLinks } from './parts.tsx'
+import { appNames, ConsumerName, RangeLinks } from './parts.tsx'
 import { isRefusal, latencyText, rangeOf, RANGES, refusedPerStep, shareText, spanOf } from './traffic.ts'
 
 const SHOWN = 8
@@ -22,7 +22,8 @@ export async function overviewPage(context: Context): Promise<Response> {
     parts.insight.anomalies({ state: 'open', limit: 100 }),
     parts.restrictions(now),
   ])
-  const quotas = await fullestQuotas(parts, namesOf(byConsumer))
+  const consumers = namesOf(byConsumer)
+  const [quotas, names] = await Promise.all([fullestQuotas(parts, consumers), appNames(parts.accounts, consumers.slice(0, WATCHED))])
   const refused = byCode.groups.filter(({ key }) => isRefusal(key['code'] ?? ''))
   const refusedCount = refused.reduce((sum, { requests }) => sum + requests, 0)
   const { total } = byCode
@@ -73,8 +74,8 @@ export async function overviewPage(context: Context): Promise<Response> {
           </section>
         </div>
         <div class="columns">
-          <Busiest usage={byConsumer} />
-          <Exhausted quotas={quotas} />
+          <Busiest usage={byConsumer} names={names} />
+          <Exhausted quotas={quotas} names={names} />
         </div>
       </>
     ),
@@ -97,7 +98,7 @@ function barsOf(groups: Usage['groups'], by: string, none = '–') {
 const namesOf = ({ groups }: Usage): readonly string[] =>
   groups.flatMap(({ key: { consumer = '' } }) => (consumer === '' || consumer === 'other' ? [] : [consumer]))
 
-function Busiest({ usage }: { readonly usage: Usage }) {
+function Busiest({ usage, names }: { readonly usage: Usage; readonly names: ReadonlyMap<string, string> }) {
   const groups = usage.groups.filter(({ key }) => key['consumer'] !== '').slice(0, SHOWN)
   return (
     <section class="card">
@@ -111,7 +112,7 @@ function Busiest({ usage }: { readonly usage: Usage }) {
           {groups.map(({ key, requests, errors }) => (
             <div>
               <dt>
-                <ConsumerName name={key['consumer'] ?? ''} />
+                <ConsumerName name={key['consumer'] ?? ''} title={names.get(key['consumer'] ?? '')} />
               </dt>
               <dd>
                 {numberText(requests)} requests{' '}
@@ -136,7 +137,7 @@ async function fullestQuotas(parts: Pick<ConsoleParts, 'meters'>, consumers: rea
     .slice(0, WATCHED)
     .map(async (consumer) =>
       (await parts.meters(consumer))
-        .filter(({ kind }) => kind === 'quota' || kind === 'credits')
+        .filter(({ kind, used }) => used > 0 && (kind === 'quota' || kind === 'credits'))
         .map((use): QuotaOf => ({ consumer, use })),
     )
   return (await Promise.all(asked)).flat().toSorted((one, other) => shareOf(other) - shareOf(one))
@@ -144,7 +145,7 @@ async function fullestQuotas(parts: Pick<ConsoleParts, 'meters'>, consumers: rea
 
 const shareOf = ({ use: { used, count } }: QuotaOf): number => used / count
 
-function Exhausted({ quotas }: { readonly quotas: readonly QuotaOf[] }) {
+function Exhausted({ quotas, names }: { readonly quotas: readonly QuotaOf[]; readonly names: ReadonlyMap<string, string> }) {
   return (
     <section class="card">
       <h2>Closest to their limit</h2>
@@ -155,7 +156,9 @@ function Exhausted({ quotas }: { readonly quotas: readonly QuotaOf[] }) {
       ) : (
         quotas
           .slice(0, 5)
-          .map(({ consumer, use: { name, used, count } }) => <Meter label={`${consumer}, ${name}`} used={used} total={count} />)
+          .map(({ consumer, use: { name, used, count } }) => (
+            <Meter label={`${names.get(consumer) ?? consumer}, ${name}`} used={used} total={count} />
+          ))
       )}
     </section>
   )

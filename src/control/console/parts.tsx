@@ -1,3 +1,4 @@
+import type { Accounts } from '../../directory/accounts.ts'
 import type { Anomaly, Baseline } from '../../insight/insight.ts'
 import type { Observation } from '../../insight/observation.ts'
 import { Badge, Definitions, numberText, Table, Time } from '../pages/parts.tsx'
@@ -5,13 +6,25 @@ import { pathTo } from './context.ts'
 import { type RangeName, RANGES } from './traffic.ts'
 
 /** Names are what people wrote, or what the policy says: a mark that turns the direction of writing does not reach beyond one. */
-export function ConsumerName({ name }: { readonly name: string }) {
+export function ConsumerName({ name, title = name }: { readonly name: string; readonly title?: string | undefined }) {
   if (name === '') return <span class="soft">Nobody in particular</span>
   return (
-    <a href={pathTo('consumers', name)}>
-      <bdi>{name}</bdi>
+    <a href={pathTo('consumers', name)} title={title === name ? undefined : name}>
+      <bdi>{title}</bdi>
     </a>
   )
+}
+
+/** Apps whose names are asked for at a time: each costs a call of the directory. */
+const MAX_NAMED = 50
+/** What people call the apps among these consumers. Without the directory they keep their ids. */
+export async function appNames(
+  accounts: Pick<Accounts, 'app'>,
+  consumers: Iterable<string | undefined>,
+): Promise<ReadonlyMap<string, string>> {
+  const ids = [...new Set(consumers)].filter((name) => name?.startsWith('app_') === true).slice(0, MAX_NAMED)
+  const apps = await Promise.all(ids.map(async (id) => accounts.app(id ?? '').catch(() => undefined)))
+  return new Map(apps.flatMap((app) => (app === undefined ? [] : [[app.id, app.name]])))
 }
 
 export function RangeLinks({ path, chosen }: { readonly path: string; readonly chosen: RangeName }) {
@@ -49,7 +62,16 @@ export const Clock = ({ at }: { readonly at: number }) => {
 }
 
 /** Decided requests, one a row. `caption` is for screen readers where a heading says the same. */
-export function Observations({ caption, observations }: { readonly caption: string; readonly observations: readonly Observation[] }) {
+export function Observations({
+  caption,
+  observations,
+  names,
+}: {
+  readonly caption: string
+  readonly observations: readonly Observation[]
+  /** Of `appNames`. */
+  readonly names?: ReadonlyMap<string, string>
+}) {
   return (
     <Table
       caption={caption}
@@ -60,17 +82,29 @@ export function Observations({ caption, observations }: { readonly caption: stri
         <bdi>{route ?? `${method}, unknown path`}</bdi>,
         <StatusBadge status={status} />,
         <code>{code}</code>,
-        consumer === undefined ? <span class="soft">–</span> : <WithCredential consumer={consumer} credential={credential} />,
+        consumer === undefined ? (
+          <span class="soft">–</span>
+        ) : (
+          <WithCredential consumer={consumer} title={names?.get(consumer)} credential={credential} />
+        ),
         `${address}${country === undefined ? '' : `, ${country}`}`,
       ])}
     />
   )
 }
 
-function WithCredential({ consumer, credential }: { readonly consumer: string; readonly credential: string | undefined }) {
+function WithCredential({
+  consumer,
+  title,
+  credential,
+}: {
+  readonly consumer: string
+  readonly title: string | undefined
+  readonly credential: string | undefined
+}) {
   return (
     <>
-      <ConsumerName name={consumer} />
+      <ConsumerName name={consumer} title={title} />
       {credential === undefined ? null : (
         <>
           {' '}

@@ -11,8 +11,8 @@ header{background:var(--card);border-bottom:1px solid var(--line)}
 .bar{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem 1.5rem;min-height:3.5rem;padding-top:.375rem;padding-bottom:.375rem}
 .brand{color:var(--ink);text-decoration:none;padding:.25rem 0}
 .brand .name{font-weight:700}
-header nav ul{display:flex;flex-wrap:wrap;gap:.25rem;list-style:none;margin:0 -.75rem;padding:0}
-header nav a{display:block;padding:.375rem .75rem;border-radius:.5rem;color:var(--ink);text-decoration:none}
+header nav ul{display:flex;flex-wrap:wrap;gap:.25rem;list-style:none;margin:0 -.5rem;padding:0}
+header nav a{display:block;padding:.375rem .5rem;font-size:.9375rem;border-radius:.5rem;color:var(--ink);text-decoration:none}
 header nav a:hover{background:var(--sunk)}
 header nav a[aria-current]{background:var(--tint);color:var(--action);font-weight:600}
 .person{margin:0 0 0 auto;max-width:18rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
@@ -68,9 +68,11 @@ a{color:var(--action);text-underline-offset:.15em}
 .badge.bad{background:var(--bad-tint);color:var(--bad)}
 a.button,button{display:inline-flex;align-items:center;justify-content:center;min-height:2.75rem;padding:.5rem 1rem;border:1px solid var(--action);border-radius:.5rem;background:var(--action);color:var(--on-action);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
 a.button.quiet,button.quiet{background:transparent;color:var(--ink);border-color:var(--edge)}
+a.button.quiet[aria-current]{background:var(--tint);color:var(--action);border-color:var(--action)}
 a.button.quiet:hover,button.quiet:hover{background:var(--sunk)}
 button.danger,a.button.danger{background:var(--bad);border-color:var(--bad);color:var(--on-bad)}
 a.button.small,button.small{min-height:2rem;padding:.125rem .75rem;font-size:.875rem}
+a.button.quiet[aria-current]{background:var(--tint);border-color:var(--action);color:var(--action)}
 a:focus-visible,button:focus-visible,input:focus-visible,select:focus-visible,textarea:focus-visible,summary:focus-visible,[tabindex]:focus-visible{outline:3px solid var(--action);outline-offset:2px}
 .buttons{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.25rem}
 form{margin:0}
