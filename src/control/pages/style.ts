@@ -68,7 +68,6 @@ a{color:var(--action);text-underline-offset:.15em}
 .badge.bad{background:var(--bad-tint);color:var(--bad)}
 a.button,button{display:inline-flex;align-items:center;justify-content:center;min-height:2.75rem;padding:.5rem 1rem;border:1px solid var(--action);border-radius:.5rem;background:var(--action);color:var(--on-action);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
 a.button.quiet,button.quiet{background:transparent;color:var(--ink);border-color:var(--edge)}
-a.button.quiet[aria-current]{background:var(--tint);color:var(--action);border-color:var(--action)}
 a.button.quiet:hover,button.quiet:hover{background:var(--sunk)}
 button.danger,a.button.danger{background:var(--bad);border-color:var(--bad);color:var(--on-bad)}
 a.button.small,button.small{min-height:2rem;padding:.125rem .75rem;font-size:.875rem}
