@@ -46,22 +46,26 @@ async function given(): Promise<Given> {
   return { events: mergeActors([...honest.actors, ...attacks.actors]), labels: attacks.labels }
 }
 
-const { events, labels } = await given().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(2)
-})
-if (values.write === undefined) {
-  const judge = createJudge(labels)
-  for await (const event of events) judge.observe(event)
-  const report = judge.report()
-  const { precision, recall, detectSeconds, falseBlocksPerMillion } = report.summary
-  if (values.json === true)
-    process.stdout.write(`${JSON.stringify({ precision, recall, detectSeconds, falseBlocksPerMillion }, undefined, 2)}\n`)
-  else process.stdout.write(report.text(values.verbose === true))
-} else {
-  const file = createWriteStream(values.write)
-  for await (const event of events)
-    if (!file.write(`${JSON.stringify(event)}\n`)) await new Promise<void>((done) => file.once('drain', () => done()))
-  file.end()
-  writeFileSync(labelsBeside(values.write), labels.map((label) => `${JSON.stringify(label)}\n`).join(''))
+async function tell({ events, labels }: Given): Promise<void> {
+  if (values.write === undefined) {
+    const judge = createJudge(labels)
+    for await (const event of events) judge.observe(event)
+    const report = judge.report()
+    const { precision, recall, detectSeconds, falseBlocksPerMillion } = report.summary
+    if (values.json === true)
+      process.stdout.write(`${JSON.stringify({ precision, recall, detectSeconds, falseBlocksPerMillion }, undefined, 2)}\n`)
+    else process.stdout.write(report.text(values.verbose === true))
+  } else {
+    const file = createWriteStream(values.write)
+    for await (const event of events)
+      if (!file.write(`${JSON.stringify(event)}\n`)) await new Promise<void>((done) => file.once('drain', () => done()))
+    file.end()
+    writeFileSync(labelsBeside(values.write), labels.map((label) => `${JSON.stringify(label)}\n`).join(''))
+  }
 }
+
+const found = await given().catch((error: unknown): undefined => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+})
+if (found !== undefined) await tell(found)
