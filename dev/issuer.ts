@@ -167,7 +167,15 @@ function configurationOf(
     // Its own would not go to loopback addresses.
     fetch: async (input: URL | string, { dispatcher: _none, ...init }: RequestInit & { readonly dispatcher?: unknown }) =>
       fetch(input, init),
-    ttl: { ClientCredentials: TOKEN_SECONDS, AccessToken: TOKEN_SECONDS, Grant: 86_400, Interaction: 600, Session: 86_400, IdToken: 3600 },
+    ttl: {
+      ClientCredentials: TOKEN_SECONDS,
+      AccessToken: TOKEN_SECONDS,
+      Grant: 86_400,
+      Interaction: 600,
+      Session: 86_400,
+      IdToken: 3600,
+      RefreshToken: 86_400,
+    },
     cookies: { keys: [crypto.randomUUID()] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     features: {
