@@ -1,5 +1,6 @@
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { accessibilityFaults } from './axe.ts'
 import { startDemo, type RunningDemo } from './running-demo.ts'
 
 /**
@@ -212,4 +213,26 @@ test('a wrong password stays at the provider; giving up comes back with a page t
   await page.waitForURL((url) => url.origin === gate())
   expect(await page.locator('h1').innerText()).not.toBe('')
   expect(await shown()).toMatch(/sign/iu)
+})
+
+test('a person adds another way to sign in by signing in there too, and removes it again', async () => {
+  await signIn('oidc')
+  await page.goto(`${gate()}/.portcullis/account`)
+  expect(await accessibilityFaults(page)).toEqual([])
+  await page.click('button:has-text("Add Partners")')
+  await page.fill('[name=login]', 'demo')
+  await page.fill('[name=password]', 'demo')
+  await page.click('button[type=submit], form button')
+  // Nothing is linked before this page's form is sent.
+  await page.waitForURL((url) => url.origin === gate())
+  expect(await shown()).toContain('Partners')
+  expect(await accessibilityFaults(page)).toEqual([])
+  await page.click('form button')
+  await page.waitForURL(/\/\.portcullis\/account/u)
+  await page.click('a:has-text("Remove Partners")')
+  expect(await accessibilityFaults(page)).toEqual([])
+  await page.click('form button')
+  await page.waitForURL(/\/\.portcullis\/account/u)
+  expect(await page.locator('a:has-text("Remove Partners")').count()).toBe(0)
+  expect((await page.goto(`${gate()}/v1/orders/42`))?.status()).toBe(200)
 })
