@@ -1,5 +1,4 @@
 import * as v from 'valibot'
-import { callObject } from '../../http/object-call.ts'
 import type { Anomaly, Insight } from '../../insight/insight.ts'
 import { announceTo, type Announcing } from '../in-force.ts'
 import type { Answer, Call, Operation } from '../operation.ts'
@@ -38,7 +37,7 @@ export function anomaliesOperations(parts: AnomaliesParts): readonly Operation[]
       answer: { status: 200, description: 'At most 100 anomalies.' },
       async run({ query }) {
         const asked = query as v.InferOutput<typeof listSchema>
-        const found = await callObject(async () => insight.anomalies(definedOf(asked)))
+        const found = await insight.anomalies(definedOf(asked))
         return {
           status: 'done',
           code: 200,
@@ -54,10 +53,10 @@ export function anomaliesOperations(parts: AnomaliesParts): readonly Operation[]
       scope: 'anomalies:read',
       answer: { status: 200, description: 'The anomaly, and what its credential usually does.' },
       async run({ params, request }) {
-        const anomaly = await callObject(async () => insight.anomaly(params['id'] ?? ''))
+        const anomaly = await insight.anomaly(params['id'] ?? '')
         if (anomaly === undefined) return UNKNOWN
         if (request.headers.get('accept')?.includes(JSON_LINES) === true) return { status: 'sent', response: linesOf(anomaly) }
-        const baseline = anomaly.kind === 'credential' ? await callObject(async () => insight.baseline(anomaly.subject)) : undefined
+        const baseline = anomaly.kind === 'credential' ? await insight.baseline(anomaly.subject) : undefined
         return { status: 'done', code: 200, value: { ...told(anomaly), ...(baseline === undefined ? {} : { baseline }) } }
       },
     },
@@ -83,9 +82,9 @@ export function anomaliesOperations(parts: AnomaliesParts): readonly Operation[]
 async function decided({ params, body, now }: Call, insight: AnomaliesParts['insight']): Promise<Anomaly | undefined> {
   const { answer, seconds } = body as v.InferOutput<typeof answerSchema>
   const id = params['id'] ?? ''
-  if (answer === 'accept') return callObject(async () => insight.accept(id))
+  if (answer === 'accept') return insight.accept(id)
   const isNothing = answer === 'lift' || answer === 'record'
-  return callObject(async () => insight.answered(id, isNothing ? 'record' : answer, isNothing ? undefined : now + seconds * 1000))
+  return insight.answered(id, isNothing ? 'record' : answer, isNothing ? undefined : now + seconds * 1000)
 }
 
 /** With how many observations there are in place of them. */
