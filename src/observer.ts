@@ -16,8 +16,7 @@ export interface ObserverParts {
 
 /** Has the sink told of a request, after its response. */
 export function createObserver({ linked, names, sink, now }: ObserverParts): (passage: Passage, record: DecisionRecord) => void {
-  const authenticators = linked.anyScheme.flatMap((requirement) => requirement.map(({ authenticator }) => authenticator))
-  const digestOf = createPresentedDigest(authenticators, () => {
+  const digestOf = createPresentedDigest(linked, () => {
     const known = names.known()
     if (known === undefined) throw new Error('nothing is hashed without a key')
     return known.key

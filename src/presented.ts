@@ -1,5 +1,5 @@
+import type { LinkedPolicy } from './policy/link.ts'
 import { createKeyedHash, textDigest, type KeyedHash } from './revocation/keyed-hash.ts'
-import type { Authenticator } from './schemes/authenticator.ts'
 import { cookiesNamed } from './sessions/cookie.ts'
 
 /** Longest part of a credential that counts. */
@@ -12,11 +12,13 @@ const KEY_ID = /;keyid="([^"]{1,256})"/u
  * keyed anew in each isolate: nobody can aim at one, and it tells nothing.
  */
 export function createPresentedDigest(
-  authenticators: readonly Pick<Authenticator, 'carriers'>[],
+  { anyScheme }: Pick<LinkedPolicy, 'anyScheme'>,
   key: () => Int32Array = () => crypto.getRandomValues(new Int32Array(2)),
 ): (request: Request) => number {
   const carriers = new Map(
-    authenticators.flatMap(({ carriers: own }) => own).map((carrier) => [JSON.stringify(carrier).toLowerCase(), carrier]),
+    anyScheme
+      .flatMap((requirement) => requirement.flatMap(({ authenticator }) => authenticator.carriers))
+      .map((carrier) => [JSON.stringify(carrier).toLowerCase(), carrier]),
   )
   const reads = [...carriers.values()].map((carrier): ((request: Request) => string) => {
     if (carrier.in === 'tls') return certificateOf

@@ -53,7 +53,7 @@ const DEFAULT_BUDGET = { address: 60, network: 600 } as const
 export function createShield({ linked, names: watched, isLocal, wait }: ShieldParts): Shield {
   const { failureBudget = isLocal ? false : DEFAULT_BUDGET } = linked.policy.abuse
   const budget = failureBudget === false ? undefined : createFailureBudget(failureBudget)
-  const digestOf = createPresentedDigest(linked.anyScheme.flatMap((requirement) => requirement.map(({ authenticator }) => authenticator)))
+  const digestOf = createPresentedDigest(linked)
   const limited = createKept(MAX_LIMITED, () => ({ arrivesAt: 0 }))
   let slowed = 0
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Usage, UsageAsked, UsageGroup } from '../insight/insight.ts'
-import { LATENCY_BOUNDS } from '../insight/observation.ts'
+import { LATENCY_BOUNDS, latencyBucket } from '../insight/observation.ts'
 import { MAX_CONSUMERS, mostSteps } from '../insight/usage-read.ts'
 import { STEP_MS } from '../insight/usage-tables.ts'
 
@@ -80,14 +80,8 @@ function shown({ requests, errors, series, latency }: Omit<UsageGroup, 'key'>): 
 
 /** The upper bound of the bucket that it is in, in milliseconds. `null`: there is none, or nothing was counted. */
 function quantile(latency: readonly number[], part: number): number | null {
-  const all = latency.reduce((sum, count) => sum + count, 0)
-  if (all === 0) return null
-  let seen = 0
-  for (const [bucket, count] of latency.entries()) {
-    seen += count
-    if (seen >= all * part) return LATENCY_BOUNDS[bucket] ?? null
-  }
-  return null
+  const bucket = latencyBucket(latency, part)
+  return bucket === undefined ? null : (LATENCY_BOUNDS[bucket] ?? null)
 }
 
 /** RFC 4180: a line for each step in which a group was asked for. */

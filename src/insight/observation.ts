@@ -15,6 +15,14 @@ export interface Observation extends TrafficEvent {
 /** Upper bounds of the latency buckets, in milliseconds; the last bucket has none. */
 export const LATENCY_BOUNDS = [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const
 
+/** Index of the bucket that `share` of all requests end in. `undefined`: nothing was counted. */
+export function latencyBucket(latency: readonly number[], share: number): number | undefined {
+  const all = latency.reduce((sum, count) => sum + count, 0)
+  if (all === 0) return undefined
+  let seen = 0
+  return latency.findIndex((count) => (seen += count) >= all * share)
+}
+
 /** What requests are counted by. */
 export interface UsageKey {
   /** Milliseconds since the epoch: the start of the minute. */

@@ -3,7 +3,7 @@ import { Button, ErrorSummary, type FieldError, Form, Select } from '../pages/fi
 import { Badge, Definitions, Empty, Table, Time } from '../pages/parts.tsx'
 import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
-import { AnswerBadge, ConsumerName, Observations, Usual } from './parts.tsx'
+import { AnswerBadge, ConsumerName, DURATIONS, Observations, Usual } from './parts.tsx'
 import { notFound, submit } from './submit.tsx'
 
 const STATES: readonly (readonly [state: FindingState | undefined, title: string])[] = [
@@ -154,13 +154,6 @@ function About({ anomaly }: { readonly anomaly: Anomaly }) {
     </section>
   )
 }
-
-const DURATIONS = [
-  { value: '900', title: '15 minutes' },
-  { value: '3600', title: 'An hour' },
-  { value: '86400', title: 'A day' },
-  { value: '604800', title: 'A week' },
-]
 
 function Answering({ context, anomaly }: { readonly context: Context; readonly anomaly: Anomaly }) {
   const isActed = anomaly.answer !== 'record'

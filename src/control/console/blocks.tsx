@@ -3,7 +3,7 @@ import { Empty, Table } from '../pages/parts.tsx'
 import type { InForce } from '../operations/blocks.ts'
 import type { Sent } from '../pages/site.ts'
 import { type Context, may, pathTo, render } from './context.ts'
-import { AnswerBadge, ConsumerName } from './parts.tsx'
+import { AnswerBadge, ConsumerName, DURATIONS } from './parts.tsx'
 import { notFound, submit } from './submit.tsx'
 
 const KINDS = [
@@ -17,12 +17,6 @@ const ANSWERS = [
   { value: 'limit', title: 'Refuse with 429' },
   { value: 'slow', title: 'Slow' },
   { value: 'step-up', title: 'Ask people to sign in again' },
-]
-const DURATIONS = [
-  { value: '900', title: '15 minutes' },
-  { value: '3600', title: 'An hour' },
-  { value: '86400', title: 'A day' },
-  { value: '604800', title: 'A week' },
 ]
 
 /** Everything that is restricted now, whoever did it. */

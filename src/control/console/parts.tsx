@@ -51,6 +51,14 @@ export function AnswerBadge({ answer }: Pick<Anomaly, 'answer'>) {
   return <Badge kind={kind}>{title}</Badge>
 }
 
+/** How long operators restrict somebody, in seconds. */
+export const DURATIONS = [
+  { value: '900', title: '15 minutes' },
+  { value: '3600', title: 'An hour' },
+  { value: '86400', title: 'A day' },
+  { value: '604800', title: 'A week' },
+]
+
 export const StatusBadge = ({ status }: { readonly status: number }) => (
   <Badge kind={status >= 500 ? 'bad' : status >= 400 ? 'warning' : 'good'}>{String(status)}</Badge>
 )

@@ -1,5 +1,5 @@
 import type { UsageAsked, UsageGroup } from '../../insight/insight.ts'
-import { LATENCY_BOUNDS } from '../../insight/observation.ts'
+import { LATENCY_BOUNDS, latencyBucket } from '../../insight/observation.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -27,11 +27,9 @@ export function spanOf(name: RangeName, now: number): Pick<UsageAsked, 'from' | 
 
 /** The bucket that `share` of all requests end in, as people read it. */
 export function latencyText(latency: readonly number[], share: number): string {
-  const all = latency.reduce((sum, count) => sum + count, 0)
-  if (all === 0) return '–'
-  let seen = 0
-  const index = latency.findIndex((count) => (seen += count) >= all * share)
-  const bound = LATENCY_BOUNDS[index]
+  const bucket = latencyBucket(latency, share)
+  if (bucket === undefined) return '–'
+  const bound = LATENCY_BOUNDS[bucket]
   return bound === undefined ? `over ${LATENCY_BOUNDS.at(-1)} ms` : `≤ ${bound} ms`
 }
 

@@ -1,24 +1,20 @@
 import type { KeyPatch, KeyRecord } from '../../directory/accounts.ts'
-import { Button, Choices, ErrorSummary, Field, type FieldError, Form, TextArea } from '../pages/fields.tsx'
+import { Button, ErrorSummary, Field, type FieldError, Form } from '../pages/fields.tsx'
 import type { Sent } from '../pages/site.ts'
 import { forKey, type KeyPlace, type PortalRoute } from './access.ts'
 import { type Context, pathTo, renderForm } from './context.ts'
+import { type KeyFields, keyFieldsIn, Places, ScopeChoices } from './key-fields.tsx'
 import { trailToKey } from './key.tsx'
 import { scopesOfPlan } from './keys.tsx'
 import { backTo, submit } from './submit.tsx'
-import { lineErrors, readLine, readList, versionOf } from './words.tsx'
+import { lineErrors, versionOf } from './words.tsx'
 
 export const keySettingsRoutes: readonly PortalRoute[] = [
   forKey('/keys/:key/settings', 'build', { get: (context, place) => settingsPage(context, place), post: change }),
 ]
 
-interface Draft {
-  readonly name: string
-  readonly scopes: readonly string[]
-  readonly addresses: readonly string[]
-  readonly origins: readonly string[]
-}
-const draftOf = (context: Context, place: KeyPlace): Draft => ({
+const HINTS = { addresses: 'One a line. None: from anywhere.', origins: 'One a line.' }
+const draftOf = (context: Context, place: KeyPlace): KeyFields => ({
   name: place.key.name,
   scopes: place.key.scopes ?? scopesOfPlan(context, place),
   addresses: place.key.addresses ?? [],
@@ -37,32 +33,8 @@ function settingsPage(context: Context, place: KeyPlace, draft = draftOf(context
         <Form action={pathTo('keys', key.id, 'settings')} token={context.token}>
           <input type="hidden" name="version" value={String(key.version)} />
           <Field name="name" label="Name" value={draft.name} errors={errors} maxlength={100} isRequired />
-          {offered.length === 0 ? null : (
-            <Choices
-              kind="checkbox"
-              name="scopes"
-              label="What it may do"
-              options={offered.map((value) => ({ value, title: value }))}
-              values={draft.scopes}
-              errors={errors}
-            />
-          )}
-          <TextArea
-            name="addresses"
-            label="Only from these addresses"
-            hint="One a line. None: from anywhere."
-            value={draft.addresses.join('\n')}
-            errors={errors}
-            rows={2}
-          />
-          <TextArea
-            name="origins"
-            label="Only from these web origins"
-            hint="One a line."
-            value={draft.origins.join('\n')}
-            errors={errors}
-            rows={2}
-          />
+          <ScopeChoices offered={offered} chosen={draft.scopes} errors={errors} />
+          <Places fields={draft} hints={HINTS} errors={errors} />
           <div class="buttons">
             <Button>Save</Button>
           </div>
@@ -74,12 +46,7 @@ function settingsPage(context: Context, place: KeyPlace, draft = draftOf(context
 async function change(context: Context, sent: Sent, place: KeyPlace): Promise<Response> {
   const { id } = place.key
   const offered = scopesOfPlan(context, place)
-  const draft: Draft = {
-    name: readLine(sent.form, 'name'),
-    scopes: sent.form.getAll('scopes'),
-    addresses: readList(sent.form, 'addresses'),
-    origins: readList(sent.form, 'origins'),
-  }
+  const draft = keyFieldsIn(sent.form)
   const isWhole = offered.every((scope) => draft.scopes.includes(scope))
   const noScopes = { name: 'scopes', text: 'Choose at least one, and none that the plan does not have.' }
   const isFitting = offered.length === 0 || (draft.scopes.length > 0 && draft.scopes.every((scope) => offered.includes(scope)))

@@ -1,14 +1,15 @@
 import type { KeyDraft, KeyRecord } from '../../directory/accounts.ts'
-import { Button, Choices, ErrorSummary, Field, type FieldError, Form, Select, TextArea } from '../pages/fields.tsx'
+import { Button, ErrorSummary, Field, type FieldError, Form, Select, TextArea } from '../pages/fields.tsx'
 import { counted } from '../pages/parts.tsx'
 import type { Sent } from '../pages/site.ts'
 import { trailToApp } from './apps.tsx'
 import { type AppPlace, forApp, type PortalRoute } from './access.ts'
 import { type Context, pathTo, renderForm } from './context.ts'
+import { type KeyFields, keyFieldsIn, Places, ScopeChoices } from './key-fields.tsx'
 import { readPublicKey } from './public-key.ts'
 import { secretPage } from './secret.tsx'
 import { backTo, submit } from './submit.tsx'
-import { lineErrors, readLine, readList } from './words.tsx'
+import { lineErrors, readLine } from './words.tsx'
 
 export const newKeyRoutes: readonly PortalRoute[] = [
   forApp('/apps/:app/keys/new', 'build', { get: (context, place) => newPage(context, place, emptyDraft(context, place)), post: create }),
@@ -25,12 +26,12 @@ const LIVES = [
 const DEFAULT_LIFE = String(365 * DAY)
 const MAX_ENTRIES = 20
 
-interface Draft {
-  readonly name: string
-  readonly scopes: readonly string[]
+interface Draft extends KeyFields {
   readonly life: string
-  readonly addresses: readonly string[]
-  readonly origins: readonly string[]
+}
+const HINTS = {
+  addresses: 'Such as 203.0.113.0/24, one a line. None: from anywhere.',
+  origins: 'Such as https://app.example.com, one a line. For keys that browsers send.',
 }
 
 export const scopesOfPlan = ({ parts }: Context, { app }: Pick<AppPlace, 'app'>): readonly string[] =>
@@ -44,15 +45,7 @@ const emptyDraft = (context: Context, place: AppPlace): Draft => ({
   origins: [],
 })
 
-function draftIn(form: URLSearchParams): Draft {
-  return {
-    name: readLine(form, 'name'),
-    scopes: form.getAll('scopes'),
-    life: form.get('life') ?? DEFAULT_LIFE,
-    addresses: readList(form, 'addresses'),
-    origins: readList(form, 'origins'),
-  }
-}
+const draftIn = (form: URLSearchParams): Draft => ({ ...keyFieldsIn(form), life: form.get('life') ?? DEFAULT_LIFE })
 
 function draftErrors(draft: Draft, offered: readonly string[]): readonly FieldError[] {
   const { scopes, life, addresses, origins } = draft
@@ -90,34 +83,9 @@ function newPage(context: Context, place: AppPlace, draft: Draft, errors: readon
               maxlength={100}
               isRequired
             />
-            {offered.length === 0 ? null : (
-              <Choices
-                kind="checkbox"
-                name="scopes"
-                label="What it may do"
-                hint="No more than it needs."
-                options={offered.map((value) => ({ value, title: value }))}
-                values={draft.scopes}
-                errors={errors}
-              />
-            )}
+            <ScopeChoices offered={offered} chosen={draft.scopes} hint="No more than it needs." errors={errors} />
             <Select name="life" label="Ends after" options={LIVES} value={draft.life} errors={errors} isRequired />
-            <TextArea
-              name="addresses"
-              label="Only from these addresses"
-              hint="Such as 203.0.113.0/24, one a line. None: from anywhere."
-              value={draft.addresses.join('\n')}
-              errors={errors}
-              rows={2}
-            />
-            <TextArea
-              name="origins"
-              label="Only from these web origins"
-              hint="Such as https://app.example.com, one a line. For keys that browsers send."
-              value={draft.origins.join('\n')}
-              errors={errors}
-              rows={2}
-            />
+            <Places fields={draft} hints={HINTS} errors={errors} />
             <div class="buttons">
               <Button>Create key</Button>
             </div>
