@@ -103,8 +103,12 @@ describe('an operator', () => {
   ])(
     '%s',
     async (name, path, words) => {
-      await page.goto(base + path)
-      expect(await shown()).toContain(words)
+      const open = async (): Promise<string> => {
+        await page.goto(base + path)
+        return shown()
+      }
+      // Isolates tell of requests every ten seconds: what was found of them may be yet to come.
+      await expect.poll(open, { timeout: 20_000, interval: 500 }).toContain(words)
       await inspect(name)
     },
     60_000,
